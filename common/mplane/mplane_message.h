@@ -31,7 +31,7 @@ struct mplane_parameter {
 };
 
 /* What a receipt's metadata may tell: how far the answer is, in words. */
-#define MPLANE_PROGRESS "progress"
+#define MPLANE_PROGRESS "try.progress"
 
 struct mplane_metadata {
     struct slice name, value;

@@ -133,6 +133,9 @@ static void test_all_kinds_use_their_parameters(void **state)
             q.reason = slice_of(variant & 4 ? "json" : "");
             q.reject = (uint64_t)variant;
             q.kinds = slice_of(variant & 2 ? "event,rebuild" : "");
+            if (kind == QUERY_TRY) {
+                continue; /* no statement answers it */
+            }
             if (kind == QUERY_TIMELINE || kind == QUERY_GRID || kind == QUERY_BUCKETS) {
                 ask_for_a_shape(&q);
             }
