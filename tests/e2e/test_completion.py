@@ -33,7 +33,7 @@ def _said(build_dir):
     (["format", "check", "mt"], set()),  # a file
     (["grading", "add-defaults", "--dry"], {"--dry-run"}),
     (["init", "--manager", ""], {"supervisord", "systemd"}),
-    (["scale", ""], {"classifyd"}),
+    (["scale", ""], {"classifyd", "reasond"}),
     (["rejected", "list", "--se"], {"--sender"}),
     (["nonsense", ""], set()),
     (["query", "--cert"], set()),  # filled in by the command

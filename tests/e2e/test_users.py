@@ -114,7 +114,7 @@ def test_each_connects_to_its_own_sockets_only(one):
     for path in (f"{one.state}/supervisor/sock", f"{one.state}/postgres/socket/.s.PGSQL.5432"):
         for kind in KINDS:
             said = as_user(kind, "/usr/bin/python3", "-c", CONNECT, path).stdout
-            assert ("connected" in said) == ("PGSQL" in path and kind in ("stored", "queryd")), f"{kind} to {path}: {said}"
+            assert ("connected" in said) == ("PGSQL" in path and kind in ("stored", "queryd", "reasond")), f"{kind} to {path}: {said}"
 
 
 @pytest.mark.parametrize("kind, role", [("queryd", "ezrepo_store"), ("stored", "ezrepo_query"), ("queryd", "postgres"),

@@ -10,7 +10,7 @@ from . import (accounts, check, completion, initialise, ledger, lifecycle, lock,
 from .errors import Usage
 from .output import say
 from .passed_on import first_udp, opened
-from .state import SUPERVISORD, SYSTEMD, State, default_directory, version
+from .state import NUMBERED, SUPERVISORD, SYSTEMD, State, default_directory, version
 
 Command = Callable[[State, argparse.Namespace], int]
 
@@ -236,7 +236,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--url", metavar="URL", default="", help=f"where webd is ({check.PRESET}, or as configured)")
     _add_ledger(add("ledger", cmd_ledger, "what came in, from whom, what became of it; exit code 1 unless it adds up"))
     sub = add("scale", cmd_scale, "change how many classifyds or reasonds there are, also while running")
-    sub.add_argument("process", metavar="classifyd|reasond")
+    sub.add_argument("process", choices=NUMBERED)
     sub.add_argument("count", metavar="N", type=int)
     sub = add("logs", cmd_logs, "the end of the logs of one process, or of all")
     sub.add_argument("process", nargs="?", default="")

@@ -86,7 +86,7 @@ def _own(parser: argparse.ArgumentParser, rest: List[str]) -> Place:
         elif action.option_strings:
             options.update({name: action.nargs != 0 for name in action.option_strings if name.startswith("--")})
         elif action.dest == "process":
-            words += [action.metavar] if isinstance(action.metavar, str) else _processes()
+            words += list(action.choices) if action.choices else _processes()
     return Place(words, options)
 
 
