@@ -49,7 +49,7 @@ def token_that_asks(one: EzrepoSet) -> str:
 @pytest.fixture(scope="module", name="setter")
 def token_that_publishes(one: EzrepoSet) -> str:
     one.cmd("role", "add", "setter", "publisher")
-    one.cmd("role", "allow", "setter", "SetGrading", "GetGrading", "QueryGradings")
+    one.cmd("role", "allow", "setter", "SetGrading", "TryGrading", "GetGrading", "QueryGradings")
     return token(one, "sets", "--ask", "*", "--identity", "publisher")
 
 
@@ -243,7 +243,7 @@ def test_the_disk_of_the_store_is_watched(one: EzrepoSet, bearer: str) -> None:
 
 
 def test_a_grading_is_published(one: EzrepoSet, setter: str, bearer: str) -> None:
-    assert json.loads(get(one, "/api/v1/me", setter)[1])["may"] == ["GetGrading", "SetGrading", "QueryGradings"]
+    assert json.loads(get(one, "/api/v1/me", setter)[1])["may"] == ["GetGrading", "SetGrading", "QueryGradings", "TryGrading"]
     before = ask(one, setter, "QueryGradings")["rows"]
     text = json.dumps(GRADING, indent=2) + "\n"
     status, told, _ = post(one, setter, "SetGrading", {"grading.document": text, "grading.comment": MARKUP})
@@ -372,16 +372,32 @@ def test_who_else_may_publish(one: EzrepoSet, setter: str, bearer: str) -> None:
 def test_changes_are_as_the_document_says(one: EzrepoSet, setter: str) -> None:
     document = json.loads(get(one, "/api/v1/openapi.json", setter)[1])
     posted = {path: of["post"] for path, of in document["paths"].items() if "post" in of and path not in ("/api/v1/login", "/api/v1/logout")}
-    assert set(posted) == {"/api/v1/SetGrading", "/api/v1/check-grading"}
+    assert set(posted) == {"/api/v1/SetGrading", "/api/v1/TryGrading", "/api/v1/check-grading"}
     components = as_json_schema(document["components"])
     for path, of in posted.items():
         for text in (json.dumps(GRADING), FAULTY):
-            body = {"grading.document": text, "grading.comment": None}
+            body = {"grading.document": text, **({"from": "past"} if "Try" in path else {"grading.comment": None})}
             jsonschema.validate(body, as_json_schema(of["requestBody"]["content"]["application/json"]["schema"]))
             status, told, _ = post(one, setter, path.rpartition("/")[2], body)
             schema = of["responses"]["200" if status == 200 else "default"]["content"]["application/json"]["schema"]
             jsonschema.validate(json.loads(told), {**as_json_schema(schema), "components": components})
         assert {p["name"] for p in of["parameters"]} == {"X-EZRepo-CSRF"}
+
+
+def test_a_dry_run_is_posted(one: EzrepoSet, setter: str, bearer: str) -> None:
+    """And cut to a range and criteria; what is wrong is said as of any question; nothing is published."""
+    before = len(ask(one, setter, "QueryGradings")["rows"])
+    body = {"grading.document": json.dumps(GRADING), "record.dest": "192.0.2.2", "from": "past", "to": "now"}
+    status, text, _ = post(one, setter, "TryGrading", body)
+    [row] = [row for row in json.loads(text)["rows"] if row["grade.name"] == "overall"]
+    assert (status, row["records.count"], row["periods.after"]) == (200, 3, 1)
+    assert {cell["after"] for cell in row["try.document"]["matrix"]} == {1}
+    assert refused(post(one, bearer, "TryGrading", body)) == (403, "denied")
+    assert refused(post(one, setter, "TryGrading", {**body, "grading.document": FAULTY})) == (400, "invalid")
+    assert refused(post(one, setter, "TryGrading", {**body, "try.sample": "many"})) == (400, "invalid")
+    assert refused(post(one, setter, "TryGrading", {**body, "nonsense": "1"})) == (400, "invalid")
+    assert refused(get(one, "/api/v1/TryGrading", setter)) == (405, "method")
+    assert len(ask(one, setter, "QueryGradings")["rows"]) == before
 
 
 def test_who_leaves_is_published_all_the_same(one: EzrepoSet, setter: str) -> None:
