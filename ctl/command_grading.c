@@ -274,7 +274,6 @@ static const struct verb {
       "Tells what a grading document would have made of stored records; nothing is changed.",
       ctl_grading_try},
      NULL,
-     true,
      0,
      0,
      NULL},
