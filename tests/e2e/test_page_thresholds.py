@@ -94,6 +94,36 @@ def test_versions_are_listed_and_compared(one: EzrepoSet, page: Browser) -> None
     page.wait_text("There is no difference.", "#shown")
 
 
+def test_a_limit_is_changed_in_the_table(one: EzrepoSet, page: Browser) -> None:
+    """With a unit, as people write it; nothing else of the text changes, and the text is what is checked and published."""
+    page.open("/thresholds?edit=2")
+    page.wait_text("Edit version 2", "h1")
+    page.click("summary", "Limits in a table")
+    page.click(".limits details summary", "overall")
+    field = "document.querySelector('.rules input')"
+    page.wait_script(f"return {field} !== null && {field}.value === '500000'")
+    assert "500 ms" in page.text(".rules .condition") and page.run(f"return {field}.getAttribute('aria-label')") == \
+        "overall, ping, rule 1, grade 1: delay.twoway.icmp.us.mean >"
+
+    def say(text: str) -> None:
+        page.run(f"const field = {field}; field.focus(); field.value = arguments[0]; field.dispatchEvent(new Event('change'))", text)
+
+    say("0.65 s")
+    page.wait_script(f"return {field}.value === '650000' && document.activeElement === {field}")
+    assert page.run("return document.getElementById('grading').value") == FIRST.replace("500000", "650000") and "650 ms" in page.text(".rules .condition")
+    for wrong_one in ("5 %", "soon", "5 5", ""):
+        say(wrong_one)
+        assert "expected a number" in page.text(".rules .condition") and page.run(f"return {field}.getAttribute('aria-invalid')") == "true"
+    assert page.run("return document.getElementById('grading').value") == FIRST.replace("500000", "650000")
+    page.shoot("thresholds-limits")
+    assert not (found := wrong(page)), "\n".join(found)
+    write(page, FIRST + "}")
+    page.wait_text("The text is no JSON at the moment", ".limits")
+    write(page, FIRST)
+    page.wait_script(f"return {field}.value === '500000'")
+    page.click("button", "Discard")
+
+
 def test_faults_are_marked_at_their_lines(one: EzrepoSet, page: Browser) -> None:
     before = versions(one)
     page.click("a.button", "Edit version 2")

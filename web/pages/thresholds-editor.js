@@ -4,6 +4,7 @@ import { fill, h } from "../dom.js";
 import { count } from "../format.js";
 import { laid } from "../grading_text.js";
 import { differenceOf } from "./thresholds-difference.js";
+import { Limits } from "./thresholds-limits.js";
 
 const commentMost = 1000; /* characters; bytes are the server's to count */
 
@@ -33,7 +34,11 @@ class Editor {
         this.gutter = h("div", { class: "gutter", "aria-hidden": "true" });
         this.said = h("p", { id: "faults-said", role: "status" });
         this.list = h("ol", { class: "faults" });
-        this.area.addEventListener("input", () => this.changed());
+        this.limits = new Limits(() => this.area.value, (from, to, text) => this.replace(from, to, text));
+        this.area.addEventListener("input", () => {
+            this.changed();
+            this.limits.show();
+        });
         this.area.addEventListener("scroll", () => { this.gutter.scrollTop = this.area.scrollTop; });
         this.area.addEventListener("keydown", event => this.key(event));
         this.frame();
@@ -54,7 +59,7 @@ class Editor {
         fill(this.main, h("h1", {}, `Edit version ${this.base.version}`), h("p", { class: "quiet-text" }, "Nothing changes before you publish it, and have seen the difference. ", h("a", { href: this.away }, "Back to the versions")),
             h("div", { class: "buttons editing" }, button("Check", () => this.check()), button("Lay out", async () => this.layOut()), this.reset, button("Publish…", () => this.offer(), "primary"),
                 h("small", {}, h("kbd", {}, "Ctrl"), " ", h("kbd", {}, "Enter"), " checks, ", h("kbd", {}, "Esc"), " leaves the text")),
-            this.said, this.list, h("label", { for: "grading", class: "hear" }, "The document"), h("div", { class: "editor" }, this.gutter, this.area));
+            this.said, this.list, this.limits.element, h("label", { for: "grading", class: "hear" }, "The document"), h("div", { class: "editor" }, this.gutter, this.area));
         this.reset.disabled = !drafts.has(this.base.version);
     }
 
@@ -76,11 +81,17 @@ class Editor {
         this.number();
     }
 
+    replace(from, to, text) {
+        this.area.value = this.area.value.slice(0, from) + text + this.area.value.slice(to);
+        this.changed();
+    }
+
     forget() {
         this.faults = [];
         fill(this.list);
         this.said.textContent = "";
         this.changed();
+        this.limits.show();
     }
 
     layOut() {
