@@ -60,16 +60,20 @@ static void add_marked(struct builder *b)
 static void add_cells(struct builder *b, const char *row, const char *column)
 {
     int to = builder_time(b, b->to_us);
-    /* All that fit are read at once: to look up those that have records would take longer. */
+    /* All that fit are read at once: to look up those that have records would take longer. So are
+     * open periods; only of a series whose open one begins behind the end the last is looked up. */
     builder_add(b,
                 ", last_graded AS MATERIALIZED (SELECT s.r, s.c, t.*,"
-                " CASE WHEN t.rated > 0 THEN (SELECT p.grade FROM period p"
+                " CASE WHEN t.rated > 0 THEN CASE WHEN o.t_start < $%d::timestamptz THEN o.grade"
+                " ELSE (SELECT p.grade FROM period p"
                 " WHERE p.series_id = t.series_id AND p.grade_id = (SELECT id FROM asked)"
                 " AND p.t_start < $%d::timestamptz ORDER BY p.t_start DESC, p.start_end DESC,"
-                " p.start_key DESC LIMIT 1) END AS last FROM summed t"
+                " p.start_key DESC LIMIT 1) END END AS last FROM summed t"
                 " JOIN (SELECT id, %s AS r, %s AS c FROM series%s OFFSET 0) AS s"
-                " ON s.id = t.series_id)",
-                to, row, column, b->series ? " WHERE id IN (SELECT id FROM matched)" : "");
+                " ON s.id = t.series_id LEFT JOIN (SELECT series_id, t_start, grade FROM period"
+                " WHERE ended IS NULL AND grade_id = (SELECT id FROM asked) OFFSET 0) AS o"
+                " ON o.series_id = t.series_id)",
+                to, to, row, column, b->series ? " WHERE id IN (SELECT id FROM matched)" : "");
     add_marked(b);
     builder_add(b,
                 ", sums AS (SELECT *, round(graded::numeric / nullif(rated, 0), 4)"
