@@ -29,6 +29,9 @@ void *mapping_keep(struct mapping_reader *r, const struct document_place *at, co
                    size_t size);
 const char *mapping_place(struct mapping_reader *r, const struct document_place *at);
 
+/* A list of `size` each, for what stands in a list or an object. */
+void *mapping_list(struct mapping_reader *r, const struct document_place *at, size_t size);
+
 /* The number of a variable by its name, a new one when it is new. -1: too many. `set`: it gets its
  * value here. */
 int mapping_variable(struct mapping_reader *r, const struct document_place *at, struct slice name,
@@ -80,6 +83,23 @@ int mapping_levels(struct mapping_reader *r, const struct document_place *at,
 /* `assemble`, once the input is read; NULL after a fault was told. */
 const struct assemble_rule *mapping_assemble(struct mapping_reader *r,
                                              const struct document_place *at);
+
+/* What the mapping says for all of its rules. */
+struct mapping_common {
+    struct variable_rule *variables;
+    uint32_t variable_count;
+    const struct expression *dimensions[DIMENSION_COUNT];
+    const struct instant *start, *end;
+};
+
+/* `let` and `defaults` of the whole; then `records`; and `empty`, what it means that a tool wrote
+ * nothing. */
+void mapping_common(struct mapping_reader *r, const struct document_place *whole,
+                    struct mapping_common *common);
+void mapping_rules(struct mapping_reader *r, const struct document_place *at,
+                   const struct mapping_common *common);
+void mapping_empty(struct mapping_reader *r, const struct document_place *whole,
+                   const struct mapping_common *common);
 
 /* The whole: 0 with r->mapping filled, or -1 after the faults were told. */
 int mapping_read(struct mapping_reader *r, const struct document_place *whole);
