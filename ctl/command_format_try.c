@@ -12,14 +12,11 @@
 #include "ctl/format_options.h"
 #include "ctl/mplane_client.h"
 #include "ctl/table.h"
-#include "ctl/trial_grades.h"
-#include "ctl/trial_limits.h"
-#include "ctl/trial_remarks.h"
+#include "ctl/trial_report.h"
 
 #define PIECE_BYTES    65536
 #define DOCUMENT_BYTES ((size_t)512 << 20) /* memory for one document and its records */
 #define FAULT_BYTES    ((size_t)16 << 20)  /* for the faults that are told */
-#define FAULTS         1000                /* told; the others are counted */
 #define CONTEXT_BYTES  65536
 
 static struct {
@@ -35,22 +32,6 @@ static const struct ctl_option try_options[] = {
      "the default one; the one that is delivered unless given"},
     {"record-types", "DIR", &given.record_types, NULL, "folder of your own record types"},
     {NULL, NULL, NULL, NULL, NULL}};
-
-/* What is tried, and what came of it. */
-struct trial {
-    const char *file;   /* the name it has in messages */
-    const char *format; /* likewise */
-    struct arena *kept; /* the context, and faults */
-    struct format_context context;
-    struct trial_grades *grades;
-    bool json;
-    bool something; /* other than white space */
-    struct trial_limits limits;
-    FILE *report; /* where all but records goes */
-    uint64_t bytes, documents, ignored, ignored_lines, records, faults;
-    const char *fault[FAULTS]; /* a line each */
-    struct trial_remarks remarks;
-};
 
 /* ---- what is known of the delivery ---- */
 
@@ -140,25 +121,13 @@ static void keep_fault(struct trial *t, const struct format_outcome *o,
     if (fault->element > 0) {
         snprintf(element, sizeof element, ", element %" PRIu64, fault->element);
     }
-    if (t->faults < FAULTS) {
+    if (t->faults < TRIAL_FAULTS) {
         t->fault[t->faults] = arena_printf(
             t->kept, "%s: line %" PRIu64 ", document %" PRIu64 "%s: %s%s%s%s", t->file, o->line,
             o->number, element, fault->why, fault->place[0] == '\0' ? "" : " (by ", fault->place,
             fault->place[0] == '\0' ? "" : " of the mapping)");
     }
     t->faults++;
-}
-
-static void tell_faults(const struct trial *t)
-{
-    uint64_t told = t->faults < FAULTS ? t->faults : FAULTS;
-    for (uint64_t i = 0; i < told; i++) {
-        table_safe(t->report, slice_of(t->fault[i] == NULL ? "out of memory" : t->fault[i]));
-        fputc('\n', t->report);
-    }
-    if (t->faults > told) {
-        fprintf(t->report, "and %" PRIu64 " more\n", t->faults - told);
-    }
 }
 
 /* ---- reading ---- */
@@ -219,107 +188,6 @@ static int read_all(struct trial *t, struct format_reading *r, struct arena *a, 
     return event == FORMAT_END ? CTL_DONE : ctl_failed("out of memory");
 }
 
-/* ---- the report ---- */
-
-/* Of the rule for nothing at all: only looked for where there is nothing. */
-static bool is_of_empty(const char *place)
-{
-    return strncmp(place, "empty", strlen("empty")) == 0;
-}
-
-static void tell_path(void *context, const char *place, struct slice path)
-{
-    const struct trial *t = context;
-    if (is_of_empty(place)) {
-        return;
-    }
-    fputs("  ", t->report);
-    table_safe(t->report, path);
-    fputs("  in ", t->report);
-    table_safe(t->report, slice_of(place));
-    fputc('\n', t->report);
-}
-
-/* Counts before they are told, for the heading. */
-static void count_path(void *context, const char *place, struct slice path)
-{
-    (void)path;
-    *(uint32_t *)context += !is_of_empty(place);
-}
-
-static void tell_untouched(struct trial *t, const struct format_reading *r, bool tried,
-                           const char *heading)
-{
-    uint32_t count = 0;
-    format_untouched(r, tried, count_path, &count);
-    if (count > 0) {
-        fprintf(t->report, "%s\n", heading);
-        format_untouched(r, tried, tell_path, t);
-    }
-}
-
-/* "3 documents" */
-static void tell_count(const struct trial *t, uint64_t count, const char *what, const char *behind)
-{
-    fprintf(t->report, "%" PRIu64 " %s%s%s", count, what, count == 1 ? "" : "s", behind);
-}
-
-static void tell_summary(const struct trial *t)
-{
-    table_safe(t->report, slice_of(t->file));
-    fprintf(t->report, " by %s: ", t->format);
-    tell_count(t, t->documents, "document", ", ");
-    if (t->ignored > 0) {
-        fprintf(t->report, "%" PRIu64 " of them ignored, ", t->ignored);
-    }
-    if (t->ignored_lines > 0) {
-        tell_count(t, t->ignored_lines, "line", " ignored, ");
-    }
-    tell_count(t, t->records, "record", ", ");
-    tell_count(t, t->faults, "fault", "\n");
-    if (t->grades != NULL && t->records > 0) {
-        fprintf(t->report, "graded by %s\n", trial_grades_whose(t->grades));
-    }
-}
-
-/* What it means that there was nothing, and the mapping does not say so. */
-static void tell_nothing(const struct trial *t)
-{
-    table_safe(t->report, slice_of(t->file));
-    if (t->something) {
-        fputs(
-            " has bytes, and no document in them for the mapping's input (of blocks: no line that "
-            "a pattern of input.begin fits): no record\n",
-            t->report);
-        return;
-    }
-    fputs(" is empty, and the mapping does not say what that means (\"empty\"): no record. Many "
-          "tools write nothing to standard output when they could not measure, and why to standard "
-          "error: look there, or add 2>&1 to the command where the format reads it\n",
-          t->report);
-}
-
-/* What is more than a door takes at once: a fault where it can only come at once. */
-static void look_at_sizes(struct trial *t, bool whole)
-{
-    const struct trial_limits *l = &t->limits;
-    const struct {
-        uint64_t found, most;
-        const char *what, *of;
-    } sizes[] = {{t->bytes, l->bytes, "bytes", l->bytes_of},
-                 {t->records, l->records, "records", l->records_of}};
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        if (sizes[i].found <= sizes[i].most) {
-            continue;
-        }
-        t->faults += whole;
-        table_safe(t->report, slice_of(t->file));
-        fprintf(t->report, ": expected at most %" PRIu64 " %s at once (%s), found %" PRIu64 "%s\n",
-                sizes[i].most, sizes[i].what, sizes[i].of, sizes[i].found,
-                whole ? "" : "; ezrepo send and ezrepo import deliver it in parts");
-    }
-}
-
 static int run_trial(struct trial *t, const struct format *f, FILE *in)
 {
     struct arena *a = arena_new(DOCUMENT_BYTES);
@@ -332,18 +200,18 @@ static int run_trial(struct trial *t, const struct format *f, FILE *in)
         if (t->json) {
             fputs(t->records == 0 ? "[]\n" : "\n]\n", stdout);
         }
-        tell_faults(t);
+        trial_tell_faults(t);
         trial_remarks_tell(&t->remarks, t->report);
-        look_at_sizes(t, t->limits.datagram || format_remembers(f));
+        trial_look_at_sizes(t, t->limits.datagram || format_remembers(f));
         if (t->something) {
-            tell_untouched(t, r, true, "Paths that found nothing:");
-            tell_untouched(t, r, false, "Paths that were not looked for:");
+            trial_tell_untouched(t, r, true, "Paths that found nothing:");
+            trial_tell_untouched(t, r, false, "Paths that were not looked for:");
         }
         bool nothing = t->documents == 0 && t->ignored_lines == 0;
         if (nothing) {
-            tell_nothing(t);
+            trial_tell_nothing(t);
         } else {
-            tell_summary(t);
+            trial_tell_summary(t);
         }
         code = t->faults > 0 || nothing ? CTL_FAILED : CTL_DONE;
     }
