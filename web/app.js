@@ -98,6 +98,7 @@ function failed(error) {
  *   follow(parameters, onRows, onState)  changes, see api.js; shared with other windows
  *   askTexts(label, parameters)  see api.js; the same as ask()
  *   change(label, body, onDone)  as ask(), but it is not aborted: what is sent is done; onDone(answer) also when the page was left
+ *   attempt(label, body, signal)  as change(), of what changes nothing: aborted by the signal, and when the page is left
  *   publishers(), status()  see api.js
  *   every(ms, fn)          fn is called all that time while the page is seen
  *   onLeave(fn)
@@ -153,6 +154,7 @@ function viewOf(page, module, parameters) {
         ask: (label, given) => untilGone(api.ask(label, given, { signal: gone.signal })),
         askTexts: (label, given) => untilGone(api.askTexts(label, given, { signal: gone.signal })),
         change: (label, body, onDone = () => {}) => untilGone(api.change(label, body).then(answer => (onDone(answer), answer))),
+        attempt: (label, body, signal) => untilGone(api.change(label, body, { signal: AbortSignal.any([gone.signal, signal]) })),
         publishers: () => untilGone(api.publishers({ signal: gone.signal })),
         async status() {
             const answer = await api.status({ signal: gone.signal });

@@ -2,12 +2,13 @@
 """The page of thresholds in a real browser, on a real set, by people who logged in: versions and what they changed, faults at their lines,
 publishing with a comment after a look at the difference; what somebody sees who may not publish."""
 import json
+import time
 from typing import Any, Iterator
 
 import pytest
 from accessible import wrong
 from browsers import Browser, browsing
-from conftest import EzrepoSet, running_set
+from conftest import EzrepoSet, ping, running_set, time_text
 from processes import held_up
 
 MARKUP = "loss is bad <img src=x onerror=document.title='run'> & \"so\"\non two lines"
@@ -28,7 +29,7 @@ def _one(build_dir: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[E
         one.cmd("grading", "set", str(file), "--comment", "to begin with")
         for role, person, may in (("editors", CHIEF, ("SetGrading",)), ("readers", READER, ())):
             one.cmd("role", "add", role, person)
-            one.cmd("role", "allow", role, "Query*", "GetGrading", *may)
+            one.cmd("role", "allow", role, "Query*", "GetGrading", "TryGrading", *may)
             one.cmd("user", "add", person, "--role", role, text=WORD + "\n")
         yield one
 
@@ -122,6 +123,42 @@ def test_a_limit_is_changed_in_the_table(one: EzrepoSet, page: Browser) -> None:
     write(page, FIRST)
     page.wait_script(f"return {field}.value === '500000'")
     page.click("button", "Discard")
+
+
+def test_a_document_is_tried_before_it_is_published(one: EzrepoSet, page: Browser) -> None:
+    """On what is stored: which grades are other ones, in sentences and as a table; what is published is told so, too."""
+    now = int(time.time())
+    one.send([ping("192.0.2.30", time_text(now - 600 + n), delay, probe="trial") for n, delay in enumerate([9000] * 8 + [600000] * 4)])
+    one.wait_for(lambda: [row["records.count"] for row in one.rows("series", "--probe", "trial")] == [12])
+    before = versions(one)
+    page.open("/thresholds?edit=2")
+    page.wait_text("Edit version 2", "h1")
+    write(page, FIRST.replace("500000", "700000"))
+    page.click("button", "Publish")
+    page.wait_text("was not looked at", "dialog.publish")
+    page.click("dialog button", "Not yet")
+    page.click(".try button", "Try")
+    page.wait_text("Of the records of the last 24 hours; nothing was written.", ".try-said")
+    assert "overall: 4 of 12 records would be graded otherwise, 4 better; 1 period instead of 2, 1 event instead of 2." in page.text(".try-result")
+    cells = page.run("return [...document.querySelectorAll('.matrix td')].map(one => [one.className, one.innerText])")
+    assert sorted(cells) == sorted([["same", "= 8"], ["better", "↑ 4"]]), cells
+    page.shoot("thresholds-try")
+    assert not (found := wrong(page)), "\n".join(found)
+    page.click("button", "Publish")
+    page.wait_text("Over the last 24 hours it would have done this:", "dialog.publish")
+    assert "4 of 12" in page.text("dialog.publish .tried")
+    page.click("dialog button", "Not yet")
+    write(page, FIRST + "}")
+    page.click(".try button", "Try")
+    page.wait_text("It could not be tried:", ".try-said")
+    assert all("400" in line for line in page.console())
+    with held_up(one.pid("reasond-0")):
+        write(page, FIRST.replace("500000", "700000"))
+        page.click(".try button", "Try")
+        page.click(".try button", "Stop")
+        page.wait_text("Stopped.", ".try-said")
+    page.click("button", "Discard")
+    assert versions(one) == before
 
 
 def test_faults_are_marked_at_their_lines(one: EzrepoSet, page: Browser) -> None:

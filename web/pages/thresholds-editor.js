@@ -5,6 +5,7 @@ import { count } from "../format.js";
 import { laid } from "../grading_text.js";
 import { differenceOf } from "./thresholds-difference.js";
 import { Limits } from "./thresholds-limits.js";
+import { Trial } from "./thresholds-try.js";
 
 const commentMost = 1000; /* characters; bytes are the server's to count */
 
@@ -35,6 +36,7 @@ class Editor {
         this.said = h("p", { id: "faults-said", role: "status" });
         this.list = h("ol", { class: "faults" });
         this.limits = new Limits(() => this.area.value, (from, to, text) => this.replace(from, to, text));
+        this.trial = this.may.includes("TryGrading") ? new Trial(this.view, () => this.area.value) : null;
         this.area.addEventListener("input", () => {
             this.changed();
             this.limits.show();
@@ -59,7 +61,7 @@ class Editor {
         fill(this.main, h("h1", {}, `Edit version ${this.base.version}`), h("p", { class: "quiet-text" }, "Nothing changes before you publish it, and have seen the difference. ", h("a", { href: this.away }, "Back to the versions")),
             h("div", { class: "buttons editing" }, button("Check", () => this.check()), button("Lay out", async () => this.layOut()), this.reset, button("Publish…", () => this.offer(), "primary"),
                 h("small", {}, h("kbd", {}, "Ctrl"), " ", h("kbd", {}, "Enter"), " checks, ", h("kbd", {}, "Esc"), " leaves the text")),
-            this.said, this.list, this.limits.element, h("label", { for: "grading", class: "hear" }, "The document"), h("div", { class: "editor" }, this.gutter, this.area));
+            this.said, this.list, this.trial?.element, this.limits.element, h("label", { for: "grading", class: "hear" }, "The document"), h("div", { class: "editor" }, this.gutter, this.area));
         this.reset.disabled = !drafts.has(this.base.version);
     }
 
@@ -166,6 +168,7 @@ class Editor {
             h("form", {}, h("h2", { id: "publish-title" }, `Version ${newest.version + 1}, compared with version ${newest.version}, which is in force`),
                 newest.version === this.base.version ? null : h("p", { class: "said" }, `What you edited is version ${this.base.version}. Version ${newest.version}, by ${newest.author}, is in force: what it changed goes, unless you wrote it, too.`),
                 h("div", { class: "publish-difference", tabindex: "0", role: "region", "aria-label": "Difference" }, differenceOf(newest.document, text)),
+                this.trial?.summary(text),
                 h("div", { class: "field" }, h("label", { for: "comment" }, "comment, kept with the version"), comment), said,
                 h("div", { class: "buttons" }, publish, h("button", { type: "button", onclick: () => dialog.close() }, "Not yet"))));
         dialog.querySelector("form").addEventListener("submit", event => {
@@ -201,7 +204,7 @@ class Editor {
     }
 }
 
-/* given: {base: the version that is edited; newest(): the one in force; away: where "back" leads; done(version, before)} */
+/* given: {may: labels of who asks; base: the version that is edited; newest(): the one in force; away: where "back" leads; done(version, before)} */
 export function editor(main, view, given) {
     const one = new Editor(main, view, given);
     const warn = event => drafts.size > 0 && event.preventDefault();

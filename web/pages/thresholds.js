@@ -130,15 +130,15 @@ async function look(main, view, may) {
     mayEdit(may) ?? h("p", {}, h("a", { class: "button", href: address(view, { edit: version }) }, `Edit version ${version}`)), may.includes("SetGrading") ? publishersOf(view) : null, meanwhile(view, may, inForce), listOf(view, answer, version), shown);
 }
 
-async function edit(main, view) {
+async function edit(main, view, may) {
     const base = await versionOf(view, view.parameters.get("edit"));
     const done = (version, against) => view.go("thresholds", state(view, { version, against, published: version }));
-    editor(main, view, { base, newest: () => versionOf(view, 0), away: address(view, { version: base.version }), done });
+    editor(main, view, { may, base, newest: () => versionOf(view, 0), away: address(view, { version: base.version }), done });
 }
 
 export async function show(main, view) {
     const { may } = await view.who();
     if (!may.includes("QueryGradings") || !may.includes("GetGrading"))
         return void fill(main, h("h1", {}, title), h("p", { class: "empty" }, "Thresholds are for who may use QueryGradings and GetGrading, which you may not: they are about all series."));
-    await (view.parameters.get("edit") && may.includes("SetGrading") ? edit(main, view) : look(main, view, may));
+    await (view.parameters.get("edit") && may.includes("SetGrading") ? edit(main, view, may) : look(main, view, may));
 }
