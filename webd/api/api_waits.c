@@ -206,6 +206,7 @@ bool api_wait_may(struct api_wait *k, const struct visitor *v)
         api_wait_refuse(k, API_TOO_MANY, "limited", k->full, COUNT_QUESTIONS_BUSY);
     } else {
         k->form = (enum api_form)form;
+        return true;
     }
-    return denied == NULL && form != -1 && k->full == NULL;
+    return false; /* it is gone */
 }
