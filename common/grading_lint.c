@@ -11,28 +11,23 @@
 
 #include "common/quote.h"
 
-#define WARNING_BYTES 512
-#define GOOD          4 /* grades from here on say that all is well */
+#define GOOD 4 /* grades from here on say that all is well */
 
 struct lint {
     const struct grading *grading;
     const struct record_types *types;
-    grading_warning *tell;
-    void *context;
-    uint32_t told;
+    struct grading_remarks remarks;
 };
 
-static void warn(struct lint *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void warn(struct lint *l, const char *format, ...)
+void grading_remark(struct grading_remarks *r, const char *format, ...)
 {
-    char text[WARNING_BYTES];
+    char text[GRADING_REMARK_BYTES];
     va_list values;
     va_start(values, format);
     vsnprintf(text, sizeof text, format, values);
     va_end(values);
-    l->told++;
-    l->tell(l->context, text);
+    r->told++;
+    r->tell(r->context, text);
 }
 
 /* ---- blocks ---- */
@@ -66,15 +61,18 @@ static void lint_block(struct lint *l, uint32_t at)
     const struct grading_block *b = &l->grading->blocks[at];
     for (uint32_t i = 0; i < at; i++) {
         if (block_covers(&l->grading->blocks[i], b)) {
-            warn(l,
-                 "grading[%u]: never decides: grading[%u] of the same name takes all of its "
-                 "records before it",
-                 at, i);
+            grading_remark(
+                &l->remarks,
+                "grading[%u]: never decides: grading[%u] of the same name takes all of its "
+                "records before it",
+                at, i);
             break;
         }
     }
     if (b->rule_count == 0) {
-        warn(l, "grading[%u].gradingRules: no rule: all that the block takes has grade 0", at);
+        grading_remark(&l->remarks,
+                       "grading[%u].gradingRules: no rule: all that the block takes has grade 0",
+                       at);
     }
 }
 
@@ -164,10 +162,11 @@ static void lint_contradictions(struct lint *l, uint32_t block, uint32_t rule)
             if (same_metric(&r->conditions[i], &r->conditions[n]) &&
                 interval_of(&r->conditions[i], &a) && interval_of(&r->conditions[n], &b) &&
                 intervals_part(&a, &b)) {
-                warn(l,
-                     "grading[%u].gradingRules[%u].if[%u]: never holds together with if[%u]: no "
-                     "value of %s is in both",
-                     block, rule, i, n, QUOTED(r->conditions[i].metric));
+                grading_remark(
+                    &l->remarks,
+                    "grading[%u].gradingRules[%u].if[%u]: never holds together with if[%u]: no "
+                    "value of %s is in both",
+                    block, rule, i, n, QUOTED(r->conditions[i].metric));
                 return;
             }
         }
@@ -196,11 +195,12 @@ static void lint_range(struct lint *l, uint32_t block, uint32_t rule, uint32_t a
     bool high = most != NULL && number_compare(&c->limit, most) > 0;
     if (low || high) {
         const struct number *end = low ? least : most;
-        warn(l,
-             "grading[%u].gradingRules[%u].if[%u].limit: %.*s is %s all that %s can be, %s is "
-             "%.*s",
-             block, rule, at, (int)c->limit.text.len, c->limit.text.at, low ? "below" : "above",
-             QUOTED(c->metric), low ? "the least" : "the most", (int)end->text.len, end->text.at);
+        grading_remark(
+            &l->remarks,
+            "grading[%u].gradingRules[%u].if[%u].limit: %.*s is %s all that %s can be, %s is "
+            "%.*s",
+            block, rule, at, (int)c->limit.text.len, c->limit.text.at, low ? "below" : "above",
+            QUOTED(c->metric), low ? "the least" : "the most", (int)end->text.len, end->text.at);
     }
 }
 
@@ -210,10 +210,11 @@ static void lint_rule(struct lint *l, uint32_t block, uint32_t at)
     const struct grading_rule *r = &b->rules[at];
     for (uint32_t i = 0; i < at; i++) {
         if (rule_follows(&b->rules[i], r)) {
-            warn(l,
-                 "grading[%u].gradingRules[%u]: never decides: gradingRules[%u] holds whenever "
-                 "it does",
-                 block, at, i);
+            grading_remark(
+                &l->remarks,
+                "grading[%u].gradingRules[%u]: never decides: gradingRules[%u] holds whenever "
+                "it does",
+                block, at, i);
             break;
         }
     }
@@ -222,19 +223,20 @@ static void lint_rule(struct lint *l, uint32_t block, uint32_t at)
         lint_range(l, block, at, i);
     }
     if (r->condition_count == 0 && at > 0 && r->grade >= GOOD) {
-        warn(l,
-             "grading[%u].gradingRules[%u]: %u is the grade of records without a value, or with "
-             "an impossible one, too: no condition holds on them",
-             block, at, r->grade);
+        grading_remark(
+            &l->remarks,
+            "grading[%u].gradingRules[%u]: %u is the grade of records without a value, or with "
+            "an impossible one, too: no condition holds on them",
+            block, at, r->grade);
     }
 }
 
 uint32_t grading_lint(const struct grading *g, const struct record_types *types,
                       grading_warning *tell, void *context)
 {
-    struct lint l = {g, types, tell, context, 0};
+    struct lint l = {g, types, {tell, context, 0}};
     if (g->block_count == 0) {
-        warn(&l, "grading: no block: nothing is graded");
+        grading_remark(&l.remarks, "grading: no block: nothing is graded");
     }
     for (uint32_t i = 0; i < g->block_count; i++) {
         lint_block(&l, i);
@@ -242,5 +244,5 @@ uint32_t grading_lint(const struct grading *g, const struct record_types *types,
             lint_rule(&l, i, n);
         }
     }
-    return l.told;
+    return l.remarks.told;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/grading_seen.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,25 +18,9 @@ struct seen_lint {
     const struct grading *grading;
     const struct record_types *types;
     const struct grading_seen *seen;
-    grading_warning *tell;
-    void *context;
-    uint32_t told;
+    struct grading_remarks remarks;
     char without[HINT_BYTES]; /* types without series, as a list */
 };
-
-static void hint(struct seen_lint *l, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void hint(struct seen_lint *l, const char *format, ...)
-{
-    char text[HINT_BYTES * 2];
-    va_list values;
-    va_start(values, format);
-    vsnprintf(text, sizeof text, format, values);
-    va_end(values);
-    l->told++;
-    l->tell(l->context, text);
-}
 
 /* One more of a list with commas; what has no room is left out. */
 static void add_to_list(char list[HINT_BYTES], struct slice name)
@@ -119,16 +102,18 @@ static bool lint_kind(struct seen_lint *l, uint32_t at)
         if (nearest(l, b, FIELD_TYPE, type, list)[0] == '\0') {
             add_to_list(l->without, type);
         } else {
-            hint(l, "grading[%u].appliesTo.recordType: no series is of %s; there is %s", at,
-                 QUOTED(type), list);
+            grading_remark(&l->remarks,
+                           "grading[%u].appliesTo.recordType: no series is of %s; there is %s", at,
+                           QUOTED(type), list);
         }
         return false;
     }
     if (!is_seen(l, b, FIELD_CONTENT)) {
         struct slice content = b->patterns[DIMENSION_content].text;
         const char *alike = nearest(l, b, FIELD_CONTENT, content, list);
-        hint(l, "grading[%u].appliesTo.recordContent: no series of these types has %s%s%s", at,
-             QUOTED(content), alike[0] == '\0' ? "" : "; there is ", alike);
+        grading_remark(&l->remarks,
+                       "grading[%u].appliesTo.recordContent: no series of these types has %s%s%s",
+                       at, QUOTED(content), alike[0] == '\0' ? "" : "; there is ", alike);
         return false;
     }
     return true;
@@ -233,14 +218,16 @@ static void lint_metric(struct seen_lint *l, uint32_t block, uint32_t rule, uint
     if (!f.seen && nearest(l, b, FIELD_NAME, metric, list)[0] == '\0') {
         add_to_list(unseen, metric);
     } else if (!f.seen) {
-        hint(l, "grading[%u].gradingRules[%u].if[%u].metric: no series has %s; there is %s", block,
-             rule, at, QUOTED(metric), list);
+        grading_remark(&l->remarks,
+                       "grading[%u].gradingRules[%u].if[%u].metric: no series has %s; there is %s",
+                       block, rule, at, QUOTED(metric), list);
     } else if (below || above) {
-        hint(l,
-             "grading[%u].gradingRules[%u].if[%u].limit: all limits of %s are far %s its values, "
-             "of which the last are %.*s to %.*s: are they in the same unit?",
-             block, rule, at, QUOTED(metric), below ? "below" : "above",
-             SLICE_SHOWN(f.least_text, QUOTE_BYTES), SLICE_SHOWN(f.most_text, QUOTE_BYTES));
+        grading_remark(
+            &l->remarks,
+            "grading[%u].gradingRules[%u].if[%u].limit: all limits of %s are far %s its values, "
+            "of which the last are %.*s to %.*s: are they in the same unit?",
+            block, rule, at, QUOTED(metric), below ? "below" : "above",
+            SLICE_SHOWN(f.least_text, QUOTE_BYTES), SLICE_SHOWN(f.most_text, QUOTE_BYTES));
     }
 }
 
@@ -256,7 +243,9 @@ static void lint_metrics(struct seen_lint *l, uint32_t block)
         }
     }
     if (unseen[0] != '\0') {
-        hint(l, "grading[%u].gradingRules: no series that the block takes has %s", block, unseen);
+        grading_remark(&l->remarks,
+                       "grading[%u].gradingRules: no series that the block takes has %s", block,
+                       unseen);
     }
 }
 
@@ -271,9 +260,10 @@ static void lint_names(struct seen_lint *l)
             stays = slice_equal(l->grading->names[n], before->names[i]);
         }
         if (!stays) {
-            hint(l,
-                 "grading: no block is of %s, which is in force: nothing is graded by it any more",
-                 QUOTED(before->names[i]));
+            grading_remark(
+                &l->remarks,
+                "grading: no block is of %s, which is in force: nothing is graded by it any more",
+                QUOTED(before->names[i]));
         }
     }
 }
@@ -281,15 +271,15 @@ static void lint_names(struct seen_lint *l)
 uint32_t grading_lint_seen(const struct grading *g, const struct record_types *types,
                            const struct grading_seen *seen, grading_warning *tell, void *context)
 {
-    struct seen_lint l = {g, types, seen, tell, context, 0, ""};
+    struct seen_lint l = {g, types, seen, {tell, context, 0}, ""};
     for (uint32_t i = 0; seen->metric_count > 0 && i < g->block_count; i++) {
         if (lint_kind(&l, i)) {
             lint_metrics(&l, i);
         }
     }
     if (l.without[0] != '\0') {
-        hint(&l, "grading: no series is of %s", l.without);
+        grading_remark(&l.remarks, "grading: no series is of %s", l.without);
     }
     lint_names(&l);
-    return l.told;
+    return l.remarks.told;
 }
