@@ -15,7 +15,7 @@
 
 static const struct ctl_command *command;
 static struct {
-    const char *file, *sample;
+    const char *file, *sample, *limit;
 } given;
 
 static const struct criteria_but but[] = {{"range", NULL}, {NULL, NULL}};
@@ -23,6 +23,8 @@ static const struct criteria_but but[] = {{"range", NULL}, {NULL, NULL}};
 static const struct ctl_option try_options[] = {
     {"sample", "1%", &given.sample, NULL,
      "only of so many of the series, drawn by lot; then the numbers are estimates"},
+    {"limit", "N", &given.limit, NULL,
+     "of each grade name so many of the series that change most, up to 100; 10 unless given"},
     {NULL, NULL, NULL, NULL, NULL}};
 
 /* ---- how far it is ---- */
@@ -84,6 +86,71 @@ static int print_matrix(struct arena *a, struct slice name, const struct json *d
     return CTL_DONE;
 }
 
+/* "ping vm 192.0.2.1": dimensions that are not empty. */
+static void print_series(const struct json *series)
+{
+    const char *between = "";
+    for (const struct json *d = series == NULL ? NULL : series->first; d != NULL; d = d->next) {
+        if (d->text.len > 0) {
+            fputs(between, stdout);
+            table_safe(stdout, d->text);
+            between = " ";
+        }
+    }
+}
+
+static void print_text(const char *before, const struct json *text)
+{
+    if (text != NULL && text->text.len > 0) {
+        fputs(before, stdout);
+        table_safe(stdout, text->text);
+        putchar('\n');
+    }
+}
+
+static void print_number(const char *before, const struct json *number)
+{
+    fputs(before, stdout);
+    if (number != NULL && number->type == JSON_NUMBER) {
+        table_safe(stdout, number->text);
+    } else {
+        fputs("none", stdout);
+    }
+}
+
+static void print_example(const struct json *e)
+{
+    const struct json *time = json_get(e, "time");
+    if (time == NULL) {
+        return;
+    }
+    fputs("  ", stdout);
+    table_safe(stdout, time->text);
+    print_number(" ", json_get(e, "before"));
+    print_number(" -> ", json_get(e, "after"));
+    putchar('\n');
+    print_text("    before: ", json_get(e, "why_before"));
+    print_text("    after:  ", json_get(e, "why_after"));
+}
+
+/* The series that change most, each with a record that does. */
+static void print_most(const struct json *document)
+{
+    const struct json *most = json_get(document, "most");
+    for (const struct json *s = most == NULL ? NULL : most->first; s != NULL; s = s->next) {
+        fputs(s == most->first ? "\nMost changed:\n" : "", stdout);
+        print_series(json_get(s, "series"));
+        print_number(": ", json_get(s, "changed"));
+        print_number(" of ", json_get(s, "records"));
+        print_number(" records, periods ", json_get(s, "periods_before"));
+        print_number(" -> ", json_get(s, "periods_after"));
+        putchar('\n');
+        if (json_get(s, "example") != NULL) {
+            print_example(json_get(s, "example"));
+        }
+    }
+}
+
 static void print_sample(const struct json *document)
 {
     const struct json *series = json_get(document, "series");
@@ -124,6 +191,7 @@ static int print_all(struct arena *a, const struct mplane_rows *r)
             return ctl_failed("try.document: expected a JSON object");
         }
         exit_code = print_matrix(a, mplane_cell(r, i, "grade.name"), document);
+        print_most(document);
         print_sample(document);
     }
     return exit_code;
@@ -140,19 +208,20 @@ static int run(struct arena *a)
         return ctl_usage("%s: expected a FILE with a grading document, or -", command->name);
     }
     int exit_code = criteria_bounded(command);
-    if (form == -1 || exit_code != CTL_DONE) {
+    if (form == -1 || exit_code != CTL_DONE || criteria_limit(given.limit) == -1) {
         return CTL_USAGE;
     }
     if (ctl_read_grading(a, given.file, &document) == NULL) {
         return CTL_FAILED;
     }
     const struct mplane_value more[] = {{"grading.document", document.at},
+                                        {"list.limit", given.limit},
                                         {"try.sample", given.sample}};
     if (isatty(STDERR_FILENO)) {
         mplane_tell_progress(show_progress);
     }
     mplane_be_patient(LONG_S);
-    exit_code = criteria_ask(a, "TryGrading", more, given.sample == NULL ? 1 : 2, &rows);
+    exit_code = criteria_ask(a, "TryGrading", more, given.sample == NULL ? 2 : 3, &rows);
     end_progress();
     if (exit_code != CTL_DONE || !criteria_is_drawn(form)) {
         return exit_code == CTL_DONE ? criteria_print(a, &rows, form) : exit_code;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "common/json.h"
+#include "common/record_dimensions.h"
 #include "common/when_time.h"
 #include "reasond/dry_job.h"
 
@@ -118,6 +119,41 @@ static void put_sample(FILE *f, const struct dry_job *job, const struct dry_lane
     fputs("}", f);
 }
 
+static void put_counts(FILE *f, const char *what, const uint64_t n[DRY_SIDES])
+{
+    fprintf(f, ",\"%s_before\":%" PRIu64 ",\"%s_after\":%" PRIu64, what, n[DRY_BEFORE], what,
+            n[DRY_AFTER]);
+}
+
+/* The series that change most, each with a record as an example, and why. */
+static void put_most(FILE *f, struct dry_job *job, const struct dry_lane *l)
+{
+    fputs(",\"most\":[", f);
+    for (uint32_t i = 0; i < l->most.count; i++) {
+        const struct dry_told *t = &l->most.at[i];
+        fprintf(f, "%s{\"series\":{", i == 0 ? "" : ",");
+        for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
+            fprintf(f, "%s\"%s\":", d == 0 ? "" : ",", dimension_rows[d].name);
+            json_print_slice(f, t->dimensions[d]);
+        }
+        fprintf(f, "},\"records\":%" PRIu64 ",\"changed\":%" PRIu64, t->records, t->changed);
+        put_counts(f, "periods", t->periods);
+        put_counts(f, "events", t->events);
+        if (t->example.is_there) {
+            char text[WHEN_TEXT];
+            when_time_text(t->example.t_start_us, text);
+            fprintf(f, ",\"example\":{\"time\":\"%s\",\"before\":", text);
+            put_grade(f, t->example.before);
+            fputs(",\"after\":", f);
+            put_grade(f, t->example.after);
+            dry_why_write(f, job, l->name, t);
+            fputs("}", f);
+        }
+        fputs("}", f);
+    }
+    fputs("]", f);
+}
+
 static struct slice document_of(struct dry_job *job, const struct dry_lane *l)
 {
     char *text = NULL;
@@ -133,6 +169,7 @@ static struct slice document_of(struct dry_job *job, const struct dry_lane *l)
     put_matrix(f, l);
     put_periods(f, l);
     put_sample(f, job, l);
+    put_most(f, job, l);
     fputs("}", f);
     bool whole = fclose(f) == 0;
     struct slice kept =

@@ -8,6 +8,8 @@
 #include "reasond/dry_sql.h"
 #include "schemas/store_version.h"
 
+#define DRY_TOLD 10 /* series of each name, where nobody says how many */
+
 enum { BEGIN, VERSION, EXTENT, TYPES, NAMES, TERMS, SCHEMAS, GAPS };
 
 static int out_of_memory(struct dry_job *job)
@@ -161,6 +163,9 @@ static int begin_run(struct dry_job *job)
     job->setup.grading = job->grading;
     job->setup.rules = job->rules;
     job->setup.since_us = job->since_us;
+    job->setup.told = job->query.limit == 0              ? DRY_TOLD
+                      : job->query.limit > DRY_TOLD_MOST ? DRY_TOLD_MOST
+                                                         : (uint32_t)job->query.limit;
     job->setup.only =
         slice_is(job->query.grade_name, "all") ? (struct slice){NULL, 0} : job->query.grade_name;
     job->run = dry_run_new(&job->setup);

@@ -150,6 +150,7 @@ void dry_job_free(struct dry_job **job)
     pg_task_close(&j->task);
     pg_params_release(&j->params);
     dry_run_free(&j->run);
+    editions_release(&j->editions);
     grade_rules_free(&j->rules);
     record_types_free(&j->types);
     free(j->series);
@@ -243,6 +244,17 @@ static bool take_rows(struct dry_job *job, int64_t clock_us)
     return true;
 }
 
+/* Behind the last page, and once the versions are there. */
+static void begin_versions(struct dry_job *job, int64_t clock_us)
+{
+    if (job->has_versions || !dry_why_has_examples(job)) {
+        job->phase = DRY_OVER;
+        return;
+    }
+    job->has_versions = true;
+    (void)pg_task_begin(&job->task, dry_why_steps, 0, clock_us);
+}
+
 /* One thing; true: another one can be done at once. */
 static bool step(struct dry_job *job, int64_t clock_us)
 {
@@ -254,6 +266,8 @@ static bool step(struct dry_job *job, int64_t clock_us)
             begin_page(job, clock_us);
         } else if (job->phase == DRY_EDGES) {
             begin_edges(job);
+        } else if (job->phase == DRY_VERSIONS) {
+            begin_versions(job, clock_us);
         }
         return job->phase != DRY_OVER;
     }

@@ -9,10 +9,13 @@
 #ifndef EZREPO_DRY_JOB_H
 #define EZREPO_DRY_JOB_H
 
+#include <stdio.h>
+
 #include "common/message.h"
 #include "common/pattern.h"
 #include "common/pg/copy_out.h"
 #include "common/pg/task.h"
+#include "common/why/explain.h"
 #include "reasond/dry_run.h"
 
 #define DRY_PAGE        512   /* series at a time, at most */
@@ -45,7 +48,7 @@ struct dry_edge {
     struct steady walk;
 };
 
-enum dry_phase { DRY_FACTS, DRY_PAGES, DRY_EDGES, DRY_RECORDS, DRY_OVER };
+enum dry_phase { DRY_FACTS, DRY_PAGES, DRY_EDGES, DRY_RECORDS, DRY_VERSIONS, DRY_OVER };
 
 struct dry_job {
     struct dry_job *prev, *next; /* utlist, of who has it */
@@ -84,6 +87,8 @@ struct dry_job {
     bool has_series; /* it has some */
     struct pg_copy_out copy;
     struct steady_rows settled; /* of edges: of no interest */
+    bool has_versions;
+    struct editions editions; /* that graded the examples */
     /* how far it is */
     enum dry_phase phase;
     uint64_t series_seen, series_taken, records, records_before;
@@ -118,6 +123,12 @@ void dry_job_fail(struct dry_job *job, enum answer_status status, const char *fo
 
 extern const struct pg_step dry_facts_steps[];
 extern const struct pg_step dry_page_steps[];
+
+/* dry_why.c: the versions that graded what is told as examples; whether there are any. */
+extern const struct pg_step dry_why_steps[];
+bool dry_why_has_examples(struct dry_job *job);
+/* Writes what decided before and after, as members of an object; all of it in the arena. */
+void dry_why_write(FILE *f, struct dry_job *job, struct slice name, const struct dry_told *told);
 
 /* The page's statements for COPY, in its arena; NULL: memory is out. */
 const char *dry_page_edges_sql(struct dry_job *job);

@@ -94,7 +94,7 @@ static void add(struct dry_figure *f, uint64_t n)
     f->squares += (double)n * (double)n;
 }
 
-void dry_lane_end(struct dry_lane *l)
+int dry_lane_end(struct dry_lane *l, const struct slice dimensions[DIMENSION_COUNT])
 {
     for (enum dry_side side = 0; side < DRY_SIDES; side++) {
         for (uint32_t i = 0; i < l->walk[side].row_count; i++) {
@@ -108,10 +108,20 @@ void dry_lane_end(struct dry_lane *l)
     l->series++;
     l->series_changed += l->of_changed > 0;
     l->begun = false;
+    if (l->of_changed == 0) {
+        return 0;
+    }
+    const struct dry_told told = {.records = l->of_records,
+                                  .changed = l->of_changed,
+                                  .periods = {l->of[DRY_BEFORE].periods, l->of[DRY_AFTER].periods},
+                                  .events = {l->of[DRY_BEFORE].events, l->of[DRY_AFTER].events}};
+    return dry_most_add(&l->most, &told, dimensions, &l->example);
 }
 
 void dry_lane_release(struct dry_lane *l)
 {
     free(l->settled.at);
+    dry_example_release(&l->example);
+    dry_most_release(&l->most);
     l->settled = (struct steady_rows){0};
 }

@@ -12,6 +12,7 @@
 
 #include "common/periods/steady.h"
 #include "common/slice.h"
+#include "reasond/dry_told.h"
 
 #define DRY_GRADES 7 /* 0 to 5, and that there is none */
 #define DRY_NONE   6
@@ -49,6 +50,8 @@ struct dry_lane {
     struct steady edge;
     struct steady walk[DRY_SIDES];
     struct steady_rows settled;
+    struct dry_example example; /* of the series */
+    struct dry_most most;
 };
 
 /* One record's grade of that name: 0 to 5 or DRY_NONE, what it lets stand, and what is said of hold
@@ -69,8 +72,9 @@ int dry_lane_step_edge(struct steady *edge, struct steady_rows *settled,
 int dry_lane_record(struct dry_lane *l, const struct period_key *key, int64_t t_end_us,
                     const struct dry_grade grades[DRY_SIDES]);
 
-/* The series has no more: what is known of it goes into the sums. */
-void dry_lane_end(struct dry_lane *l);
+/* The series, which has these dimensions, has no more: what is known of it goes into the sums. 0;
+ * -1: memory is out. */
+int dry_lane_end(struct dry_lane *l, const struct slice dimensions[DIMENSION_COUNT]);
 
 void dry_lane_release(struct dry_lane *l);
 

@@ -116,7 +116,7 @@ static int on_series(void *owner, const PGresult *r, int64_t clock_us)
         return KEPT;
     }
     if (PQntuples(r) == 0) {
-        job->phase = DRY_OVER;
+        job->phase = DRY_VERSIONS;
         return PG_OVER;
     }
     return SERIES;

@@ -98,6 +98,12 @@ struct dry_run *dry_run_new(const struct dry_setup *setup)
         return NULL;
     }
     make_lanes(run);
+    for (uint32_t i = 0; i < run->lane_count; i++) {
+        if (dry_most_init(&run->lanes[i].most, setup->told) == -1) {
+            dry_run_free(&run);
+            return NULL;
+        }
+    }
     dry_run_page(run);
     return run;
 }
@@ -257,6 +263,22 @@ static int make_room(struct dry_run *run)
     return 0;
 }
 
+/* The first of the series that changes is an example. */
+static int keep_example(const struct dry_run *run, struct dry_lane *l, const struct dry_record *r,
+                        const struct dry_cell *cell)
+{
+    const struct schema_message *schema = &run->setup.schemas[r->schema];
+    if (l->example.is_there || cell->of[DRY_BEFORE].grade == cell->of[DRY_AFTER].grade) {
+        return 0;
+    }
+    l->example = (struct dry_example){.t_start_us = r->key.t_us,
+                                      .version = r->version,
+                                      .schema = r->schema,
+                                      .before = cell->of[DRY_BEFORE].grade,
+                                      .after = cell->of[DRY_AFTER].grade};
+    return dry_example_keep(&l->example, r->values, schema->results_count);
+}
+
 int dry_run_record(struct dry_run *run, const struct dry_record *r)
 {
     if (run->waiting_count > 0 && run->waiting[0].key.t_us != r->key.t_us &&
@@ -277,6 +299,9 @@ int dry_run_record(struct dry_run *run, const struct dry_record *r)
     for (uint32_t i = 0; i < run->lane_count; i++) {
         cells[i].of[DRY_BEFORE] = dry_run_stored(run, r, run->lanes[i].grade_id);
         cells[i].of[DRY_AFTER] = graded_now(run, run->lanes[i].place);
+        if (keep_example(run, &run->lanes[i], r, &cells[i]) == -1) {
+            return -1;
+        }
     }
     return 0;
 }
@@ -284,8 +309,12 @@ int dry_run_record(struct dry_run *run, const struct dry_record *r)
 int dry_run_series_end(struct dry_run *run)
 {
     int rc = walk_waiting(run);
-    for (uint32_t i = 0; i < run->lane_count; i++) {
-        dry_lane_end(&run->lanes[i]);
+    struct slice dimensions[DIMENSION_COUNT];
+    for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
+        dimensions[d] = *record_dimension(&run->record, d);
+    }
+    for (uint32_t i = 0; i < run->lane_count && rc == 0; i++) {
+        rc = dry_lane_end(&run->lanes[i], dimensions);
     }
     return rc;
 }

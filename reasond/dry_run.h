@@ -34,6 +34,7 @@ struct dry_setup {
     uint32_t name_count;
     const struct dry_terms *terms; /* by version and place, ascending */
     uint32_t term_count;
+    uint32_t told;     /* series that change most, of each name; at most DRY_TOLD_MOST */
     struct slice only; /* this grade name; .at NULL: all */
     int64_t since_us;
 };

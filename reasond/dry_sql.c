@@ -61,6 +61,9 @@ static const char *const texts[DRY_SQLS] = {
         " LEFT JOIN period_dropped d ON d.series_id = u.id AND d.grade_id = n.id"
         "  AND d.t_start = p.t_start AND d.start_end = p.start_end AND d.start_key = p.start_key"
         " ORDER BY u.id, n.id, p.t_start DESC, p.start_end DESC, p.start_key DESC",
+
+    [DRY_SQL_VERSIONS] = "SELECT version::integer, document, types FROM grading"
+                         " WHERE version = ANY ($1::integer[])",
 };
 
 static const char *text(unsigned statement)

@@ -17,6 +17,7 @@ enum dry_sql {
     DRY_SQL_SERIES, /* $2 of them behind $1 */
     DRY_SQL_KEPT,   /* $1 series, $2 names, $3 when the range begins */
     DRY_SQL_PERIODS,
+    DRY_SQL_VERSIONS, /* $1: of the grading */
     DRY_SQLS
 };
 

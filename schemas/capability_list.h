@@ -97,7 +97,8 @@
  * of the document or of these records. Of a sample the numbers are estimates. The document is JSON
  * (docs/gradings.md).
  */
-#define PARAMETERS_OF_TRY "grading.document", DIMENSION_ELEMENTS, "select.grade", "try.sample"
+#define PARAMETERS_OF_TRY                                                                          \
+    "grading.document", DIMENSION_ELEMENTS, "select.grade", "try.sample", "list.limit"
 #define COLUMNS_OF_TRY                                                                             \
     "grade.name", "records.count", "records.changed", "periods.before", "periods.after",           \
         "events.before", "events.after", "try.document"

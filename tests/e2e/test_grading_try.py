@@ -118,6 +118,18 @@ def marginal(document, side):
     return found
 
 
+def check_most(row):
+    """Those that change most first, each with a record that changes, explained by its version and by the document."""
+    most = row["try.document"]["most"]
+    assert [s["changed"] for s in most] == sorted((s["changed"] for s in most), reverse=True)
+    assert sum(s["changed"] for s in most) == int(row["records.changed"]) and len(most) == row["try.document"]["series"]["changed"]
+    for series in most:
+        example = series["example"]
+        assert example["before"] != example["after"] and example["why_after"]
+        assert ("none of" in example["why_after"]) == (example["after"] is None)
+        assert "none of" in example["why_before"] if example["before"] is None else "none of" not in example["why_before"]
+
+
 def compare(row, stored, side):
     """One side of a dry run beside what a store has."""
     stored = stored or {"grades": {}, "periods": 0, "events": 0}
@@ -152,6 +164,7 @@ def test_a_dry_run_is_what_publishing_gives(tried):
         assert {block["gradeName"] for block in new["grading"]} <= set(rows)
         for name in NAMES:
             if name in rows:
+                check_most(rows[name])
                 compare(rows[name], stored_a.get(name), "before")
                 compare(rows[name], stored_b.get(name), "after")
             else:
