@@ -589,7 +589,9 @@ static const char *const number_columns[] = {
     "why.series",           "grade.last",          "grade.worst",
     "grade.share",          "records.rated",       "values.count",
     "series.number",        "series.count",        "series.bad",
-    "silence.number",       "now.wants",
+    "silence.number",       "now.wants",           "records.changed",
+    "periods.before",       "periods.after",       "events.before",
+    "events.after",
 };
 static const char *const boolean_columns[] = {"event.retracted", "silence.retired", "now.holds"};
 

@@ -24,6 +24,7 @@ struct query_engine {
     zsock_t *reason_socket;
     struct reasoner *reasoners; /* that are there */
     uint32_t reasoner_count;
+    int64_t alone_us;   /* when the last one of them that is gone was lost */
     struct turns tries; /* of questions that wait for one of them */
     uint64_t last_number;
     int64_t held_looked_us;

@@ -10,10 +10,13 @@
 #include "common/daemon.h"
 #include "queryd/answering.h"
 
-#define GONE_US        INT64_C(5000000) /* one that says nothing for so long is not there */
+#define GONE_US        INT64_C(5000000)  /* one that says nothing for so long is not there */
+#define ALONE_US       INT64_C(10000000) /* without any, those that wait are told so after so long */
 #define REASONERS_MOST 256
 #define ANSWER_BYTES   ((size_t)LIMIT_ANSWER_CELLS * 32)
 #define AT_ONE_TIME    1 /* of one asker */
+
+static const char no_reasond[] = "no reasond is there, which does dry runs";
 
 struct reasoner {
     struct reasoner *prev, *next;
@@ -91,6 +94,9 @@ static struct reasoner *free_reasoner(const struct query_engine *e)
     return best;
 }
 
+static void gone(struct query_engine *e, struct reasoner *r);
+
+/* One that cannot be reached is not there any more: the question waits for another one. */
 static void hand_on(struct question *q, struct reasoner *r)
 {
     struct pack p;
@@ -100,7 +106,9 @@ static void hand_on(struct question *q, struct reasoner *r)
     pack_init(&p);
     query_encode(&p, &m);
     if (send_to(q->engine, r, &p) == -1) {
-        engine_conclude(q, ANSWER_UNAVAILABLE, "the process that does dry runs takes nothing");
+        q->running = false;
+        turns_back(&q->engine->tries, &q->turn);
+        gone(q->engine, r);
         return;
     }
     q->reasoner = r;
@@ -136,7 +144,7 @@ void reasoners_join(struct question *q, const struct query_message *m)
     e->tries.waiting_most = (uint32_t)e->settings->asker_waiting;
     q->reasoned = true;
     if (e->reasoners == NULL) {
-        answer_question(q, ANSWER_UNAVAILABLE, "no reasond is there, which does dry runs");
+        answer_question(q, ANSWER_UNAVAILABLE, no_reasond);
         return;
     }
     int joined = keep(q, m) == -1 ? -1
@@ -161,6 +169,7 @@ static void gone(struct query_engine *e, struct reasoner *r)
     struct question *q, *next;
     DL_DELETE(e->reasoners, r);
     e->reasoner_count--;
+    e->alone_us = daemon_clock_us();
     DL_FOREACH_SAFE(e->all, q, next)
     {
         if (q->reasoned && q->reasoner == r) {
@@ -268,6 +277,10 @@ void reasoners_look(struct query_engine *e)
         if (daemon_clock_us() - r->heard_us > GONE_US) {
             gone(e, r);
         }
+    }
+    bool alone = e->reasoners == NULL && daemon_clock_us() - e->alone_us > ALONE_US;
+    while (alone && e->tries.waiting != NULL) {
+        engine_conclude((struct question *)e->tries.waiting, ANSWER_UNAVAILABLE, no_reasond);
     }
     counters[COUNT_REASONERS] = e->reasoner_count;
     counters[COUNT_TRIES] = e->tries.waiting_count;

@@ -170,3 +170,98 @@ def test_a_dry_run_is_what_publishing_gives(tried):
             else:
                 assert not stored_a.get(name, {}).get("periods") and not stored_b.get(name, {}).get("periods")
         assert tried.set.periods_differ() == []
+
+
+MANY = {"grading": [{"gradeName": "overall", "appliesTo": {"recordType": "ping"},
+                     "gradingRules": [{"grade": 5, "if": [{"metric": METRIC, "rel": "<", "limit": 100}]}, {"grade": 2}]}]}
+
+
+@pytest.fixture(name="document")
+def document_file(tmp_path):
+    file = tmp_path / "many.json"
+    file.write_text(json.dumps(MANY))
+    return str(file)
+
+
+def reasond(tried):
+    return next(p for p in tried.set.status()["processes"] if p["name"] == "reasond-0")
+
+
+def held_up(tried):
+    """Whoever reads records waits as long as this connection is in its transaction."""
+    connection = tried.set._connect("ezrepo_store")
+    connection.cursor().execute("BEGIN; LOCK TABLE measurement IN ACCESS EXCLUSIVE MODE")
+    return connection
+
+
+def start_try(tried, document):
+    process = subprocess.Popen([sys.executable, EZREPO, "--state", tried.set.state, "grading", "try", document, "--since", "7d"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    tried.set.wait_for(lambda: waiting(tried) == 1, 60)
+    return process
+
+
+def waiting(tried):
+    return tried.set.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ezrepo reasond'")[0][0]
+
+
+@pytest.fixture(name="some", scope="module")
+def some_records(tried):
+    now = time.time() - 3600
+    tried.send([("192.0.2.9", now + i, 50) for i in range(20)])
+
+
+def test_an_interrupt_ends_it(tried, some, document):
+    """Nobody works at it any more, in the database either."""
+    lock = held_up(tried)
+    try:
+        process = start_try(tried, document)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) != 0
+        tried.set.wait_for(lambda: waiting(tried) == 0 and reasond(tried)["counters"]["cancelled"] >= 1, 60)
+    finally:
+        lock.close()
+    assert tried.dry_run(MANY, "--since", "7d", "--dest", "192.0.2.9")["overall"]["records.count"] == 20
+
+
+def test_one_that_is_killed_is_told(tried, some, document):
+    lock = held_up(tried)
+    try:
+        process = start_try(tried, document)
+        before = tried.set.kill("reasond-0", signal.SIGKILL)
+        assert process.wait(60) != 0 and "is gone" in process.stderr.read()
+    finally:
+        lock.close()
+    tried.set.wait_for(lambda: reasond(tried)["pid"] not in (None, before), 60)
+    assert tried.dry_run(MANY, "--since", "7d", "--dest", "192.0.2.9")["overall"]["records.count"] == 20
+
+
+def test_of_a_sample_it_is_told_how_sure_it_is(tried, document):
+    now = time.time() - 7200
+    tried.send([(f"203.0.113.{n}", now + i, 50 if n % 3 else 150) for n in range(60) for i in range(3)])
+    whole = tried.dry_run(MANY, "--since", "7d", "--dest", "203.0.113.0/24")["overall"]
+    sample = tried.dry_run(MANY, "--since", "7d", "--dest", "203.0.113.0/24", "--sample", "40%")["overall"]
+    told = sample["try.document"]
+    assert whole["records.count"] == 180 and "sample" not in whole["try.document"]
+    assert told["series"]["fit"] == 60 and 5 < told["series"]["looked_at"] < 55 and told["sample"]["share"] == 0.4
+    assert abs(sample["records.count"] - 180) <= 1  # each has as many
+    low, high = told["sample"]["periods_after"]
+    assert low <= sample["periods.after"] <= high and low <= 60 <= high
+    again = tried.dry_run(MANY, "--since", "7d", "--dest", "203.0.113.0/24", "--sample", "40%")["overall"]["try.document"]
+    assert again["matrix"] == told["matrix"] and again["series"] == told["series"]  # the same ones
+
+
+def test_what_cannot_be_tried(tried, document, tmp_path):
+    def said(*options):
+        done = tried.set.cmd("grading", "try", *options, check=False)
+        assert done.returncode != 0
+        return done.stderr
+    assert "--since" in said(document)
+    assert "try.sample" in said(document, "--since", "1d", "--sample", "0%")
+    assert "select.grade" in said(document, "--since", "1d", "--grade", "nobody's")
+    faulty = tmp_path / "faulty.json"
+    faulty.write_text(json.dumps(MANY).replace('"grade": 2', '"grade": 9'))
+    assert "gradingRules[1].grade" in said(str(faulty), "--since", "1d")
+    tried.set.cmd("scale", "reasond", "2")
+    assert [p["name"] for p in tried.set.status()["processes"] if p["name"].startswith("reasond")] == ["reasond-0", "reasond-1"]
+    tried.set.cmd("scale", "reasond", "1")
