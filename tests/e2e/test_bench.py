@@ -51,6 +51,12 @@ def test_why(build_dir):
 
 
 
+def test_dry_run(build_dir):
+    found = bench(build_dir, "dry_run", "--records", "6000", "--series", "200", "--times", "1", "--questions", "3", "--more", "1000")
+    assert found["records"] == 6000 and found["reading"]["dry run"]["records_s"] > 0 and found["rows"] >= 1
+    assert set(found["questions"]) == {"alone", "beside dry runs"}
+
+
 def test_now(build_dir):
     """The answers are compared with the records."""
     found = bench(build_dir, "now", "--records", "12000", "--series", "200", "--questions", "4", "--verified", "2")
