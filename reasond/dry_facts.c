@@ -10,7 +10,7 @@
 
 #define DRY_TOLD 10 /* series of each name, where nobody says how many */
 
-enum { BEGIN, VERSION, EXTENT, TYPES, NAMES, TERMS, SCHEMAS, GAPS };
+enum { BEGIN, VERSION, EXTENT, HORIZONS, TYPES, NAMES, TERMS, SCHEMAS, GAPS };
 
 static int out_of_memory(struct dry_job *job)
 {
@@ -48,6 +48,32 @@ static int on_extent(void *owner, const PGresult *r, int64_t clock_us)
     } else if (pg_cell_time(r, 0, 1) > job->since_us) {
         job->since_us = pg_cell_time(r, 0, 1);
     }
+    return HORIZONS;
+}
+
+/* And where all records of the types that are asked about are kept. The first row is of all types
+ * that no other is of; before its class held a type was of these. */
+static int on_horizons(void *owner, const PGresult *r, int64_t clock_us)
+{
+    struct dry_job *job = owner;
+    const struct pattern *asked = &job->criteria.of[DIMENSION_type];
+    bool others = true;
+    int64_t others_us = PQntuples(r) == 0 ? INT64_MIN : pg_cell_time(r, 0, 2);
+    int64_t latest_us = INT64_MIN;
+    (void)clock_us;
+    for (int i = 1; i < PQntuples(r); i++) {
+        struct slice type = pg_cell_text(r, i, 0);
+        if (!pattern_matches(asked, type)) {
+            continue;
+        }
+        others = others && !(asked->kind == PATTERN_EXACT && slice_equal(asked->text, type));
+        int64_t from_us = pg_cell_time(r, i, 1), horizon_us = pg_cell_time(r, i, 2);
+        int64_t before_us = from_us < others_us ? from_us : others_us;
+        horizon_us = before_us > horizon_us ? before_us : horizon_us;
+        latest_us = horizon_us > latest_us ? horizon_us : latest_us;
+    }
+    latest_us = others && others_us > latest_us ? others_us : latest_us;
+    job->since_us = latest_us > job->since_us ? latest_us : job->since_us;
     return TYPES;
 }
 
@@ -217,6 +243,10 @@ const struct pg_step dry_facts_steps[] = {
                 .statement = DRY_SQL_EXTENT,
                 .answer = PG_ANSWER_ROWS,
                 .done = on_extent},
+    [HORIZONS] = {.name = "horizons",
+                  .statement = DRY_SQL_HORIZONS,
+                  .answer = PG_ANSWER_ROWS,
+                  .done = on_horizons},
     [TYPES] = {.name = "types",
                .statement = DRY_SQL_TYPES,
                .answer = PG_ANSWER_ROWS,

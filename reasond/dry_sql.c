@@ -25,6 +25,10 @@ static const char *const texts[DRY_SQLS] = {
     [DRY_SQL_EXTENT] = "SELECT (SELECT coalesce(max(id), 0) FROM series)::bigint,"
                        " (SELECT min(hour) FROM measured_hour)",
 
+    [DRY_SQL_HORIZONS] = "SELECT type, from_day::timestamp AT TIME ZONE 'UTC',"
+                         " horizon::timestamp AT TIME ZONE 'UTC' FROM retention_class"
+                         " ORDER BY class",
+
     [DRY_SQL_TYPES] = "SELECT types FROM grading ORDER BY version DESC LIMIT 1",
 
     [DRY_SQL_NAMES] = "SELECT id::smallint, name FROM grade_name ORDER BY id",

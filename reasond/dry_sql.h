@@ -7,9 +7,10 @@
 #include "schemas/dimensions.h"
 
 enum dry_sql {
-    DRY_SQL_VERSION, /* of the store */
-    DRY_SQL_EXTENT,  /* the greatest number of a series, the first hour */
-    DRY_SQL_TYPES,   /* what of the record types enters grading now */
+    DRY_SQL_VERSION,  /* of the store */
+    DRY_SQL_EXTENT,   /* the greatest number of a series, the first hour */
+    DRY_SQL_HORIZONS, /* how long what is kept */
+    DRY_SQL_TYPES,    /* what of the record types enters grading now */
     DRY_SQL_NAMES,
     DRY_SQL_TERMS,
     DRY_SQL_SCHEMAS,

@@ -265,3 +265,17 @@ def test_what_cannot_be_tried(tried, document, tmp_path):
     tried.set.cmd("scale", "reasond", "2")
     assert [p["name"] for p in tried.set.status()["processes"] if p["name"].startswith("reasond")] == ["reasond-0", "reasond-1"]
     tried.set.cmd("scale", "reasond", "1")
+
+
+def test_behind_the_horizon(tried):
+    """The last one, since what is before it counts no more: a period that began before goes on, and was told before."""
+    now = time.time()
+    times = [now - 4 * 86400 + i * 300 for i in range(3 * 288)]
+    tried.publish(MANY)
+    tried.send([("192.0.2.77", t, 50) for t in times])
+    horizon = (int(now) // 86400 - 2) * 86400
+    tried.set.sql("UPDATE retention_class SET horizon = to_timestamp(%s)::date WHERE class = 0 RETURNING 1", horizon)
+    row = tried.dry_run(MANY, "--since", "30d", "--dest", "192.0.2.77")["overall"]
+    assert row["records.count"] == sum(t >= horizon for t in times) > 100
+    assert (row["periods.before"], row["periods.after"], row["events.before"], row["events.after"]) == (1, 1, 0, 0)
+    assert row["try.document"]["from"] == time_text(horizon)[:19] + ".000000"
