@@ -27,11 +27,9 @@ static const struct api_door {
     const char *path; /* behind API */
     void (*take)(struct web *w, struct evhttp_request *request, struct connection *c,
                  const struct visitor *v);
-} api_doors[] = {{"changes", api_changes_listen},
-                 {"me", me_tell},
-                 {"openapi.json", openapi_tell},
-                 {"publishers", publishers_tell},
-                 {"status", set_status_tell}};
+} api_doors[] = {{"changes", api_changes_listen}, {"me", me_tell},
+                 {"openapi.json", openapi_tell},  {"publishers", publishers_tell},
+                 {"status", set_status_tell},     {"under-way", api_under_way_tell}};
 
 /* What is more than a question, and no capability. */
 static const struct api_door post_doors[] = {{"check-grading", check_grading},

@@ -400,6 +400,24 @@ def test_a_dry_run_is_posted(one: EzrepoSet, setter: str, bearer: str) -> None:
     assert len(ask(one, setter, "QueryGradings")["rows"]) == before
 
 
+def test_how_far_a_dry_run_is(one: EzrepoSet, setter: str, bearer: str) -> None:
+    """And who leaves ends it: here one that waits for a table."""
+    def under_way(who: str) -> List[Dict[str, int]]:
+        return json.loads(get(one, "/api/v1/under-way", who)[1])["dry_runs"]
+
+    assert under_way(setter) == []
+    body = json.dumps({"grading.document": json.dumps(GRADING)}).encode()
+    with contextlib.closing(one._connect("ezrepo_store")) as connection, socket.create_connection(("127.0.0.1", one.page)) as s:
+        connection.cursor().execute("BEGIN; LOCK TABLE measurement IN ACCESS EXCLUSIVE MODE")
+        s.sendall(f"POST /api/v1/TryGrading HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {setter}\r\nContent-Type: application/json\r\n"
+                  f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        one.wait_for(lambda: len(under_way(setter)) == 1)
+        assert set(under_way(setter)[0]) == {"thousandths", "records", "seconds"} and under_way(bearer) == []
+        s.close()
+        one.wait_for(lambda: under_way(setter) == [])
+        one.wait_for(lambda: one.sql("SELECT FROM pg_stat_activity WHERE application_name = 'ezrepo reasond'") == [])
+
+
 def test_who_leaves_is_published_all_the_same(one: EzrepoSet, setter: str) -> None:
     """And is counted as one who left, not as answered."""
     def abandoned() -> int:

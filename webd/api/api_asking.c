@@ -2,6 +2,7 @@
 /* A DEALER socket to queryd, and who waits for what comes by it. */
 #include "webd/api/api_asking.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <utlist.h>
@@ -85,12 +86,24 @@ static void answer(struct api_wait *k, const struct answer_message *m)
     }
 }
 
+static void take_progress(struct web *w, struct slice bytes)
+{
+    struct progress_message m;
+    struct api_wait *k =
+        progress_decode_all(bytes, NULL, &m) == -1 ? NULL : api_waits_find(&w->asking->waits, m.id);
+    if (k != NULL) {
+        k->thousandths = m.thousandths;
+        k->records = m.records;
+    }
+}
+
 static void take_answer(const struct link *link, struct slice bytes)
 {
     struct web *w = link->context;
     struct arena *a = arena_new(ANSWER_BYTES);
     struct answer_message m;
-    if (message_number(bytes) == MESSAGE_progress) { /* nobody here waits for that */
+    if (message_number(bytes) == MESSAGE_progress) {
+        take_progress(w, bytes);
         arena_free(&a);
         return;
     }
@@ -193,6 +206,44 @@ void api_ask(struct web *w, struct evhttp_request *request, struct connection *c
     if (k != NULL) {
         begin(k, v);
     }
+}
+
+/* ---- how far what takes long is ---- */
+
+static void write_under_way(FILE *f, const struct web *w, const struct visitor *v)
+{
+    const char *between = "";
+    const struct api_wait *k;
+    fputs("{\"dry_runs\":[", f);
+    DL_FOREACH2(w->asking->waits.first, k, next)
+    {
+        if (k->kind == CAPABILITY_TRY && slice_is(k->identity, v->identity)) {
+            fprintf(
+                f,
+                "%s{\"thousandths\":%" PRIu64 ",\"records\":%" PRIu64 ",\"seconds\":%" PRId64 "}",
+                between, k->thousandths, k->records, (daemon_clock_us() - k->begun_us) / 1000000);
+            between = ",";
+        }
+    }
+    fputs("]}\n", f);
+}
+
+void api_under_way_tell(struct web *w, struct evhttp_request *request, struct connection *c,
+                        const struct visitor *v)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (f != NULL) {
+        write_under_way(f, w, v);
+    }
+    if (f == NULL || fclose(f) == EOF) {
+        web_count(w, COUNT_FAILED);
+        api_refuse(request, c, HTTP_SERVUNAVAIL, "busy", "out of memory");
+    } else {
+        api_reply(request, c, "application/json", (struct slice){text, size});
+    }
+    free(text);
 }
 
 /* ---- around ---- */

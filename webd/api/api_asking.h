@@ -19,6 +19,10 @@ void api_asking_free(struct api_asking **q);
 void api_ask(struct web *w, struct evhttp_request *request, struct connection *c,
              const struct visitor *v, const char *label);
 
+/* Tells how far the dry runs of who asks are. */
+void api_under_way_tell(struct web *w, struct evhttp_request *request, struct connection *c,
+                        const struct visitor *v);
+
 /* Other rules are in force: what is under way for who may see other series now is broken off. */
 void api_asking_follow_access(struct web *w);
 

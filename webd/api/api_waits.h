@@ -29,6 +29,7 @@ struct api_wait {
     enum api_form form;
     struct gateway_question question;
     struct slice identity, token, peer;
+    uint64_t thousandths, records;    /* how far it is, where that is told */
     unsigned char sight[SIGHT_BYTES]; /* of a question that some see less of */
     int64_t begun_us, deadline_us;    /* of the daemon's clock */
 };

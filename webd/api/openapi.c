@@ -142,6 +142,11 @@ static const char set_status[] = GET("status", "how the set does", OBJECT(
         "\"full_s\":{\"type\":\"integer\",\"nullable\":true}")) ","
     "\"processes\":" LIST("{\"type\":\"object\"}"))) ",\n";
 
+static const char under_way[] = GET("under-way", "how far your dry runs are", OBJECT(
+    "\"dry_runs\"",
+    "\"dry_runs\":" LIST(OBJECT("\"thousandths\",\"records\",\"seconds\"",
+        "\"thousandths\":" INTEGER ",\"records\":" INTEGER ",\"seconds\":" INTEGER)))) ",\n";
+
 static const char way_in_and_out[] =
     "\"/api/v1/login\":{\"post\":{\"operationId\":\"login\",\"security\":[],"
         "\"requestBody\":{\"required\":true," JSON_BODY("{\"oneOf\":[" OBJECT(
@@ -260,6 +265,7 @@ void openapi_write(FILE *f, const struct registry *r, const char *cookie)
     fputs(who_asks, f);
     fputs(publishers, f);
     fputs(set_status, f);
+    fputs(under_way, f);
     fputs(way_in_and_out, f);
     write_changes(f);
     for (enum capability_kind kind = 0; kind < CAPABILITY_COLLECT; kind++) {
