@@ -142,6 +142,8 @@ def test_a_document_is_tried_before_it_is_published(one: EzrepoSet, page: Browse
     assert "overall: 4 of 12 records would be graded otherwise, 4 better; 1 period instead of 2, 1 event instead of 2." in page.text(".try-result")
     cells = page.run("return [...document.querySelectorAll('.matrix td')].map(one => [one.className, one.innerText])")
     assert sorted(cells) == sorted([["same", "= 8"], ["better", "↑ 4"]]), cells
+    page.click(".try details summary", "that change most")
+    assert "ping, ICMPECHO, trial, 192.0.2.1, 192.0.2.30: 4 of 12 records" in page.text(".most").replace("\u00a0", " ") and "600000" in page.text(".most div")
     page.shoot("thresholds-try")
     assert not (found := wrong(page)), "\n".join(found)
     page.click("button", "Publish")

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A dry run of a document that is edited: what it would have made of the records of the last hours or days. Nothing is written. */
+import { dimensions } from "../criteria.js";
 import { fill, h } from "../dom.js";
-import { documentOf } from "../draw.js";
-import { count, gradeLabel, number, span } from "../format.js";
+import { documentOf, exactly, toMs, toText } from "../draw.js";
+import { count, gradeLabel, number, span, utc } from "../format.js";
 
 const hourMs = 3600000;
 const ranges = [["1", "hour"], ["24", "24 hours"], ["168", "7 days"], ["720", "30 days"]];
@@ -34,6 +35,17 @@ function matrixOf(name, matrix) {
             const kind = kindOf(before, after);
             return h("td", { class: kind }, records === undefined ? "" : `${marks[kind]} ${number(records)}`);
         }))))));
+}
+
+/* The series that change most, where each is looked at, and a record of it with what decides before and after. */
+function mostOf(view, name, most) {
+    const shown = one => dimensions.map(dimension => one.series[dimension]).filter(Boolean).join(", ");
+    const time = one => `${one.example.time.replace(" ", "T")}Z`; /* as answers have it elsewhere */
+    const seen = one => view.address("series", { ...Object.fromEntries(dimensions.filter(dimension => one.series[dimension]).map(dimension => [`record.${dimension}`, exactly(one.series[dimension])])),
+        "select.grade": name, at: time(one), from: toText(toMs(time(one)) - hourMs), to: toText(toMs(time(one)) + hourMs) });
+    return h("details", { class: "more" }, h("summary", {}, `The ${count(most.length, "series", "series")} that change most`), h("ol", { class: "most" }, most.map(one => h("li", {},
+        one.example ? h("a", { href: seen(one), target: "_blank" }, shown(one)) : shown(one), `: ${number(one.changed)} of ${count(one.records, "record")}, ${count(one.periods_after, "period")} instead of ${number(one.periods_before)}`,
+        one.example && h("div", { class: "quiet-text" }, `at ${utc(time(one))} UTC `, gradeLabel(one.example.before), ` (${one.example.why_before ?? "not told"})`, " would be ", gradeLabel(one.example.after), ` (${one.example.why_after})`)))));
 }
 
 /* "overall: 12 of 15 records would be graded otherwise, 10 worse and 2 better; 4 periods instead of 2, 3 events instead of 1." */
@@ -82,7 +94,8 @@ export class Trial {
             const sentences = rows.map(sentence);
             this.tried = { text, word, sentences };
             this.said.textContent = rows.length === 0 ? `There are no records of the last ${word}.` : `Of the records of the last ${word}; nothing was written.`;
-            fill(this.result, rows.map((row, n) => [h("p", {}, sentences[n]), row["records.count"] > 0 && matrixOf(row["grade.name"], documentOf(row["try.document"]).matrix)]));
+            fill(this.result, rows.map((row, n) => [h("p", {}, sentences[n]), row["records.count"] > 0 && matrixOf(row["grade.name"], documentOf(row["try.document"]).matrix),
+                row["records.changed"] > 0 && mostOf(this.view, row["grade.name"], documentOf(row["try.document"]).most)]));
         } catch (error) {
             this.said.textContent = this.control.signal.aborted ? "Stopped." : error.status === 400 ? `It could not be tried: ${error.message}` : "It could not be tried.";
             if (!this.control.signal.aborted && error.status !== 400)

@@ -44,8 +44,8 @@ def result(probe: str, source: str, target: str, trips: Sequence[Optional[float]
         "parameters": {f"source.{family}": source, f"destination.{family}": target},
         "metadata": {"System_ID": probe},
         "results": ["delay.twoway.icmp.us.min", "delay.twoway.icmp.us.mean", "delay.twoway.icmp.us.max",
-                    "delay.twoway.icmp.count", "packets.lost"],
-        "resultvalues": [[*delays, len(came), len(trips) - len(came)]],
+                    "delay.twoway.icmp.count", "packets.lost", "loss.ratio"],
+        "resultvalues": [[*delays, len(came), len(trips) - len(came), round((len(trips) - len(came)) / len(trips), 4)]],
     }
 
 
@@ -55,7 +55,7 @@ class Fping:
     def __init__(self, prefix: Sequence[str], targets: Sequence[str], count: int, period_ms: int) -> None:
         self.begin = now()
         self.process = subprocess.Popen(
-            [*prefix, "fping", "-q", "-C", str(count), "-p", str(period_ms), "-t", "400", *targets],
+            [*prefix, "fping", "-q", "-C", str(count), "-p", str(period_ms), "-t", "1000", *targets],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
     def finish(self) -> Dict[str, List[Optional[float]]]:
