@@ -16,7 +16,7 @@ const ends = { grade: "", gap: ", then a gap", steady: ", then steady" };
 
 function seriesOf(view, row) {
     const dims = Object.fromEntries(dimensions.filter(name => row[`record.${name}`]).map(name => [`record.${name}`, exactly(row[`record.${name}`])]));
-    return view.address("series", { ...dims, "select.grade": row["grade.name"], at: row["period.start"], from: toText(toMs(row["period.start"]) - around),
+    return view.address("series", { ...dims, "select.grade": row["grade.name"], at: row["period.end"], from: toText(toMs(row["period.start"]) - around),
         to: toMs(row["period.end"]) + around < Date.now() ? toText(toMs(row["period.end"]) + around) : null });
 }
 

@@ -76,10 +76,10 @@ function badness(cells, measure) {
 
 const cellsOf = (grid, one, isRow) => isRow ? [...grid.cells.get(one).values()] : grid.rows.map(row => grid.cells.get(row).get(one)).filter(Boolean);
 
-/* Rows and columns in order: "worst" or "name". */
+/* Rows and columns in order: "worst" or "name". Shares are told as numbers, and are in the order of these. */
 export function sorted(grid, measure, sort) {
     const order = (list, isRow) => {
-        const bad = new Map(list.map(one => [one, badness(cellsOf(grid, one, isRow), measure)]));
+        const bad = new Map(list.map(one => [one, measure === "share" ? one.whole.share ?? -1 : badness(cellsOf(grid, one, isRow), measure)]));
         return [...list].sort((a, b) => (sort === "name" ? 0 : bad.get(b) - bad.get(a)) || natural(a.value, b.value));
     };
     return { ...grid, rows: order(grid.rows, true), columns: order(grid.columns, false) };

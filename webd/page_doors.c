@@ -215,12 +215,16 @@ static void take_page(struct web *w, struct evhttp_request *request, const struc
     }
 }
 
-/* Over TLS a browser has compared the name with the certificate's. */
+/* Over TLS a browser has compared the name with the certificate's. Who writes a whole address for
+ * the path (RFC 9112, section 3.2.2) says there whom he means, too. */
 static bool is_asked_by_name(const struct web *w, struct evhttp_request *request)
 {
-    return web_has_tls(&w->settings) ||
-           page_host_is_ours(evhttp_find_header(evhttp_request_get_input_headers(request), "Host"),
-                             &w->settings.hosts);
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
+    bool is_whole = uri != NULL && evhttp_uri_get_scheme(uri) != NULL;
+    const char *whole = is_whole ? evhttp_uri_get_host(uri) : NULL;
+    const char *host = evhttp_find_header(evhttp_request_get_input_headers(request), "Host");
+    return web_has_tls(&w->settings) || (page_host_is_ours(host, &w->settings.hosts) &&
+                                         page_host_is_ours(whole, &w->settings.hosts));
 }
 
 static void asked(void *context, struct evhttp_request *request, struct connection *c)

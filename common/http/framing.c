@@ -26,11 +26,12 @@ static bool is_number(const char *text)
 bool framing_is_certain(struct evhttp_request *request)
 {
     const struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
-    const char *length = NULL, *coding = NULL, *encoding = NULL;
+    const char *length = NULL, *coding = NULL, *encoding = NULL, *host = NULL;
     for (const struct evkeyval *h = headers->tqh_first; h != NULL; h = h->next.tqe_next) {
         const char **found = strcasecmp(h->key, "Content-Length") == 0      ? &length
                              : strcasecmp(h->key, "Transfer-Encoding") == 0 ? &coding
                              : strcasecmp(h->key, "Content-Encoding") == 0  ? &encoding
+                             : strcasecmp(h->key, "Host") == 0              ? &host
                                                                             : NULL;
         if (ends_blank(h->key) || (found != NULL && *found != NULL)) {
             return false;

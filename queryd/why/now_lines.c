@@ -146,7 +146,10 @@ static void explain_row(struct now_lines *n, struct kept_edition *edition, uint3
         line = arena_printf(n->arena, "FAULT: by version %" PRIu64 " it has another grade: %s",
                             version_of(n, row), line);
     } else if (line != NULL) { /* of a fault nothing decided what is stored */
-        line = arena_printf(n->arena, "%s", line);
+        struct slice state = cells[GRADE_NAME + 1];
+        bool own = state.len == 1 && state.at[0] - '0' != grade; /* it is held, or flaps */
+        line = own ? arena_printf(n->arena, "the last record is graded %u: %s", grade, line)
+                   : arena_printf(n->arena, "%s", line);
         keep_pieces(n, row, &decision);
     }
     n->lines[row] = line;

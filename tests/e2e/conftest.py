@@ -279,6 +279,9 @@ def configure(state: Union[str, pathlib.Path], sections: Dict[str, Dict[str, Any
     file.write_text(json.dumps(settings), encoding="utf-8")
 
 
+PLAIN = os.path.join(ROOT, "tests", "golden", "grading-plain.json")  # tests/golden/README.md
+
+
 class EzrepoSet:
     """One set: made by `init`, driven by the operator's command only."""
 
@@ -296,7 +299,7 @@ class EzrepoSet:
                                "--registry-port", str(self.registry), "--ingest-port", str(self.ingest),
                                "--metrics-port", str(self.metrics), "--page-port", str(self.page), *init)
         if plain:
-            self.configure(stored={"grading_default": os.path.join(ROOT, "tests", "golden", "grading-plain.json")})
+            self.configure(stored={"grading_default": PLAIN})
 
     def cmd(self, *arguments: str, check: bool = True, text: Optional[str] = None,
             timeout: float = 180) -> "subprocess.CompletedProcess[str]":
@@ -583,7 +586,7 @@ def make_stored(build_dir, cluster):
     from stores import Stored
     with contextlib.ExitStack() as stack:
         def make(on=None, **settings):
-            one = Stored(build_dir, on or cluster, **{"flush_ms": 5, "reorder_wait_ms": 100, **settings})
+            one = Stored(build_dir, on or cluster, **{"flush_ms": 5, "reorder_wait_ms": 100, "grading_default": PLAIN, **settings})
             stack.callback(one.close)
             return one
         yield make

@@ -499,6 +499,9 @@ def test_under_names_of_others_there_is_nothing(one: EzrepoSet, bearer: str) -> 
     for path in ("/api/v1/me", "/", "/login?ticket=" + "A" * 43):
         assert refused(asked(f"evil.example:{one.page}", path)) == (421, "host")
     assert asked(f"localhost:{one.page}")[0] == 200
+    for path, code in (("http://evil.example/api/v1/me", b" 421 "), (f"http://localhost:{one.page}/api/v1/me", b" 200 ")):  # RFC 9112, section 3.2.2
+        assert code in raw(one, f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {bearer}\r\nConnection: close\r\n\r\n".encode()).split(b"\r\n")[0]
+    assert b" 400 " in raw(one, f"GET /api/v1/me HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\nAuthorization: Bearer {bearer}\r\n\r\n".encode()).split(b"\r\n")[0]
     one.configure(webd={"hosts": ["page.example"]})
     one.cmd("reload", "webd")
     assert asked("page.example")[0] == 200 and refused(asked("evil.example")) == (421, "host")

@@ -202,6 +202,8 @@ def test_faults_are_marked_at_their_lines(one: EzrepoSet, page: Browser) -> None
     page.wait_text("series", "h1")
     page.run("history.go(-4)")
     page.wait_text("You wrote this before", "#faults-said")
+    page.run("location.reload()")
+    page.wait_text("You wrote this before", "#faults-said")
     assert '"grade": 9' in page.run("return document.getElementById('grading').value")
     page.click("button", "Discard")
     assert page.run("return document.getElementById('grading').value") == FIRST and versions(one) == before

@@ -823,7 +823,7 @@ def publisher(stored):
 
 
 def test_an_empty_store_gets_the_default_grading(stored, publisher):
-    with open(os.path.join(ROOT, "schemas", "grading", "default.json"), encoding="utf-8") as file:
+    with open(stored.settings["grading_default"], encoding="utf-8") as file:
         document = file.read()
     assert stored.sql("SELECT version, author, document FROM grading") == [(1, "default", document)]
     assert publisher.announced(b"grading", 1)[:2] == [1, document]

@@ -50,7 +50,7 @@ function condition(row) {
 function reason(row) {
     const told = condition(row), line = row["now.line"];
     return !line ? null : !told ? h("span", { class: "why" }, line)
-        : h("span", { class: "why", title: line }, h("b", {}, told.value), " ", h("span", { class: "limit" }, told.limit), " ", h("span", { class: "metric" }, told.metric));
+        : h("span", { class: "why", title: line }, /^the last record is graded \d: /.exec(line)?.[0] ?? null, h("b", {}, told.value), " ", h("span", { class: "limit" }, told.limit), " ", h("span", { class: "metric" }, told.metric));
 }
 
 /* Some series of a group: what is the same of all of them once. */

@@ -266,7 +266,8 @@ class Series {
             this.view.run(this.askRecords(cursor));
         } }, word);
         fill(this.records, rows.length === 0 ? h("p", { class: "empty" }, "None in this time.") : rows.map(row => this.record(row)),
-            h("p", { class: "row" }, after ? page("Newest", null) : null, next ? page("Older", next) : null));
+            h("p", { class: "row" }, after ? page("Newest", null) : null, next ? page("Older", next) : null,
+                this.at === null ? null : h("span", { class: "quiet-text" }, "Up to then, the newest first; those of all grades. ", h("button", { type: "button", class: "quiet", onclick: () => this.newest() }, "Later ones, too"))));
     }
 
     record(row) {

@@ -9,8 +9,26 @@ import { Trial } from "./thresholds-try.js";
 
 const commentMost = 1000; /* characters; bytes are the server's to count */
 
-/* What was written and not published, by the version that was edited, as long as the tab is there. */
-const drafts = new Map();
+/* What was written and not published, by the version that was edited, as long as the tab is there, also where it is loaded again. */
+const stored = "drafts";
+
+function storedDrafts() {
+    try {
+        return new Map(JSON.parse(sessionStorage.getItem(stored) ?? "[]"));
+    } catch {
+        return new Map(); /* such as where the browser keeps nothing */
+    }
+}
+
+const drafts = storedDrafts();
+
+function keepDrafts() {
+    try {
+        sessionStorage.setItem(stored, JSON.stringify([...drafts]));
+    } catch {
+        /* it is kept as long as the page is */
+    }
+}
 
 /* Where line and column, both from 1, are in the text. */
 function offsetOf(text, line, column) {
@@ -77,6 +95,7 @@ class Editor {
             drafts.delete(this.base.version);
         else
             drafts.set(this.base.version, this.area.value);
+        keepDrafts();
         this.reset.disabled = !drafts.has(this.base.version);
         if (this.faults.length > 0 || this.said.textContent)
             this.said.textContent = this.faults.length > 0 ? "Changed since it was checked." : "";
@@ -134,9 +153,9 @@ class Editor {
         this.faults = faults;
         this.said.textContent = faults.length === 0 ? good : `${count(faults.length + more, "fault")}${more > 0 ? `, the first ${faults.length} of them` : ""}: nothing is published.`;
         this.said.classList.toggle("said", faults.length > 0);
-        const line = (fault, what) => h("li", {}, h("button", { type: "button", class: "fault", onclick: () => this.goTo(fault) }, h("strong", {}, `${what}line ${fault.line}, column ${fault.column}`), " ",
+        const line = (fault, what) => h("li", {}, h("button", { type: "button", class: `fault ${what}`, onclick: () => this.goTo(fault) }, h("strong", {}, `${what ? `${what}, ` : ""}line ${fault.line}, column ${fault.column}`), " ",
             h("code", {}, fault.place), ": ", fault.message));
-        fill(this.list, faults.map(fault => line(fault, "")), warnings.map(warning => line(warning, "warning, ")), hints.map(hint => line(hint, "hint, ")));
+        fill(this.list, faults.map(fault => line(fault, "")), warnings.map(warning => line(warning, "warning")), hints.map(hint => line(hint, "hint")));
         this.number();
     }
 
@@ -189,6 +208,7 @@ class Editor {
                 { "grading.document": text, "grading.comment": comment || null, "grading.version": String(newest.version) }, () => {
                     if (drafts.get(this.base.version) === text)
                         drafts.delete(this.base.version);
+                    keepDrafts();
                 });
             dialog.close();
             this.done(version, newest.version);

@@ -16,13 +16,15 @@
 struct logins *logins_new(struct web *w)
 {
     struct logins *l = calloc(1, sizeof *l);
-    if (l == NULL || (l->attempts = attempts_new()) == NULL) {
+    if (l == NULL) {
         log_error("people.start", "error=\"out of memory\"");
-        free(l);
         return NULL;
     }
+    l->attempts = attempts_new();
+    l->by_link = attempts_new();
     l->hashing = workers_new(w->base, "hashing", HASHING_THREADS, HASHING_WAITING);
-    if (l->hashing == NULL) {
+    if (l->attempts == NULL || l->by_link == NULL || l->hashing == NULL) {
+        log_error("people.start", "error=\"out of memory, or no threads\"");
         logins_free(&l);
     }
     return l;
@@ -46,6 +48,7 @@ void logins_free(struct logins **l)
             leave(*l, k);
         }
         attempts_free(&(*l)->attempts);
+        attempts_free(&(*l)->by_link);
         free(*l);
         *l = NULL;
     }
@@ -200,10 +203,16 @@ const struct address *login_job_address(const struct login_job *k)
     return k->has_address ? &k->address : NULL;
 }
 
+struct attempts *login_job_attempts(const struct login_job *k)
+{
+    struct logins *l = k->web->logins;
+    return k->way == LOGIN_LINK ? l->by_link : l->attempts;
+}
+
 /* Whether there may be this attempt; else it is answered. */
 bool login_job_charge(struct login_job *k)
 {
-    int64_t wait_us = attempts_charge(k->web->logins->attempts, slice_of(k->name),
+    int64_t wait_us = attempts_charge(login_job_attempts(k), slice_of(k->name),
                                       login_job_address(k), daemon_clock_us());
     if (wait_us > 0) {
         reply_retry_after(k->request, wait_us);

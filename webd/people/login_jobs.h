@@ -28,7 +28,8 @@ struct login_job {
 };
 
 struct logins {
-    struct attempts *attempts;
+    struct attempts *attempts; /* with passwords */
+    struct attempts *by_link;  /* which nobody guesses: only that it is no flood */
     struct workers *hashing;
     struct login_job *first;
     size_t count;
@@ -58,6 +59,9 @@ bool login_job_charge(struct login_job *k);
 
 /* Where it comes from; NULL: that is not known. */
 const struct address *login_job_address(const struct login_job *k);
+
+/* By which its like are counted. */
+struct attempts *login_job_attempts(const struct login_job *k);
 
 /* stored is told that this session is over. */
 void login_job_end_session(struct web *w, const uint8_t digest[LIMIT_DIGEST_BYTES]);

@@ -26,7 +26,7 @@ static void on_added(void *context, const struct session_state_message *answer)
     struct login_job *k = context;
     if (answer->status == ANSWER_OK) {
         snprintf(k->name, sizeof k->name, "%.*s", SLICE_SHOWN(answer->user, LIMIT_USER_BYTES));
-        attempts_forgive(k->web->logins->attempts, slice_of(k->way == LOGIN_LINK ? "" : k->name),
+        attempts_forgive(login_job_attempts(k), slice_of(k->way == LOGIN_LINK ? "" : k->name),
                          login_job_address(k), daemon_clock_us());
         sessions_keep(k->web, k->cookie, answer);
     }
