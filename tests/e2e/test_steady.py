@@ -32,7 +32,8 @@ RECORDS = st.lists(st.tuples(st.integers(0, 1), STEPS, LENGTHS, st.integers(0, 1
 def insert_terms(stored, version=1):
     for place, terms in enumerate(TERMS[1:], 1):
         numbers = [int(terms.hold is not None), *(terms.hold or (0, 0, 0, 0)), *(terms.flap or (0, 0))]
-        stored.sql("INSERT INTO steady_terms VALUES (%s, %s, %s)", version, place, numbers)
+        stored.sql("INSERT INTO steady_terms VALUES (%s, %s, %s) ON CONFLICT (version, place) DO UPDATE SET terms = excluded.terms",
+                   version, place, numbers)
 
 
 def graded(record):
