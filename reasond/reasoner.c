@@ -56,11 +56,17 @@ static void tell_presence(void)
     send_packed(&p);
 }
 
+/* Of a page whose records come: behind which series it is. */
+static int64_t reached(const struct dry_job *job)
+{
+    return job->at < job->series_count ? job->series[job->at].id - 1 : job->series_last;
+}
+
 static void tell_progress(const struct dry_job *job)
 {
     struct pack p;
     uint64_t most = (uint64_t)(job->series_most > 0 ? job->series_most : 1);
-    uint64_t part = (uint64_t)job->series_last * 1000 / most;
+    uint64_t part = (uint64_t)reached(job) * 1000 / most;
     const struct progress_message m = {
         .id = job->id, .thousandths = part > 1000 ? 1000 : part, .records = job->records};
     pack_init(&p);

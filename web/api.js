@@ -174,6 +174,11 @@ export function publishers({ signal } = {}) {
     return get("publishers", { signal });
 }
 
+/* How far one's own dry runs are: {dry_runs: [{thousandths, records, seconds}]}. */
+export function underWay({ signal } = {}) {
+    return get("under-way", { signal });
+}
+
 /* How the set does: {state, ready, at, troubles, certificates, disks, processes}. */
 export function status({ signal } = {}) {
     return get("status", { signal });

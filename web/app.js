@@ -99,7 +99,7 @@ function failed(error) {
  *   askTexts(label, parameters)  see api.js; the same as ask()
  *   change(label, body, onDone)  as ask(), but it is not aborted: what is sent is done; onDone(answer) also when the page was left
  *   attempt(label, body, signal)  as change(), of what changes nothing: aborted by the signal, and when the page is left
- *   publishers(), status()  see api.js
+ *   publishers(), status(), underWay()  see api.js
  *   every(ms, fn)          fn is called all that time while the page is seen
  *   onLeave(fn)
  *   run(promise)           an error of it is shown; for what no one awaits
@@ -155,6 +155,7 @@ function viewOf(page, module, parameters) {
         askTexts: (label, given) => untilGone(api.askTexts(label, given, { signal: gone.signal })),
         change: (label, body, onDone = () => {}) => untilGone(api.change(label, body).then(answer => (onDone(answer), answer))),
         attempt: (label, body, signal) => untilGone(api.change(label, body, { signal: AbortSignal.any([gone.signal, signal]) })),
+        underWay: () => untilGone(api.underWay({ signal: gone.signal })),
         publishers: () => untilGone(api.publishers({ signal: gone.signal })),
         async status() {
             const answer = await api.status({ signal: gone.signal });

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page of thresholds in a real browser, on a real set, by people who logged in: versions and what they changed, faults at their lines,
 publishing with a comment after a look at the difference; what somebody sees who may not publish."""
+import contextlib
 import json
 import time
 from typing import Any, Iterator
@@ -154,9 +155,11 @@ def test_a_document_is_tried_before_it_is_published(one: EzrepoSet, page: Browse
     page.click(".try button", "Try")
     page.wait_text("It could not be tried:", ".try-said")
     assert all("400" in line for line in page.console())
-    with held_up(one.pid("reasond-0")):
+    with contextlib.closing(one._connect("ezrepo_store")) as connection:
+        connection.cursor().execute("BEGIN; LOCK TABLE measurement IN ACCESS EXCLUSIVE MODE")
         write(page, FIRST.replace("500000", "700000"))
         page.click(".try button", "Try")
+        page.wait_text("so far: 0 %, 0 records", ".try-said")
         page.click(".try button", "Stop")
         page.wait_text("Stopped.", ".try-said")
     page.click("button", "Discard")

@@ -84,7 +84,11 @@ export class Trial {
         const hours = Number(this.range.value);
         const [, word] = ranges.find(([value]) => value === this.range.value);
         const begun = Date.now();
-        this.working = setInterval(() => { this.said.textContent = `Trying, for ${span(Date.now() - begun)} so far…`; }, 1000);
+        this.working = setInterval(async () => {
+            const { dry_runs: [run] } = await this.view.underWay().catch(() => ({ dry_runs: [] }));
+            if (this.control)
+                this.said.textContent = `Trying, for ${span(Date.now() - begun)} so far${run ? `: ${Math.floor(run.thousandths / 10)} %, ${count(run.records, "record")}` : ""}…`;
+        }, 1000);
         this.control = new AbortController();
         this.button.textContent = "Stop";
         this.said.textContent = "Trying…";
