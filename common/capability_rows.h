@@ -9,7 +9,7 @@
 #include "schemas/capability_list.h"
 
 /* Parameters, or columns, that one has at most; behind the last stands NULL. */
-#define CAPABILITY_NAMES 24
+#define CAPABILITY_NAMES 28
 
 struct capability_row {
     const char *label;

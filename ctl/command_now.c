@@ -196,10 +196,23 @@ static bool is_ahead(struct slice time)
     return time.len > 0 && slice_order(time, slice_of(now)) > 0;
 }
 
+/* Of what is bad since when it is so without a break, by whichever bad grades; a gateway of before
+ * says since when it has this one. */
+static struct slice since_of(const struct mplane_rows *r, uint32_t row)
+{
+    struct slice bad = cell(r, row, "bad.since");
+    bool silence = slice_is(cell(r, row, "now.kind"), "silence");
+    return bad.len > 0 ? bad : cell(r, row, silence ? "silent.since" : "period.start");
+}
+
 static const char *what_text(struct arena *a, const struct mplane_rows *r, uint32_t row)
 {
-    struct slice windows = cell(r, row, COLUMN_MARK);
+    struct slice windows = cell(r, row, COLUMN_MARK), start = cell(r, row, "period.start");
+    struct slice bad = cell(r, row, "bad.since");
     const char *text = is_group(r, row) ? group_text(a, r, row) : single_text(a, r, row);
+    if (text != NULL && bad.len > 0 && !slice_equal(bad, start)) {
+        text = arena_printf(a, "%s, of this grade since %.*s", text, SLICE_SHOWN(start, 19));
+    }
     if (text != NULL && is_ahead(cell(r, row, "period.start"))) {
         text = arena_printf(a, "%s, whose clock is ahead", text);
     }
@@ -268,8 +281,7 @@ static int print_now(struct arena *a, const struct mplane_rows *r)
     for (uint32_t i = 0; i < rows; i++) {
         uint32_t row = first + i;
         struct slice *c = cells + (size_t)i * CELLS;
-        bool silence = slice_is(cell(r, row, "now.kind"), "silence");
-        struct slice since = cell(r, row, silence ? "silent.since" : "period.start");
+        struct slice since = since_of(r, row);
         const char *what = what_text(a, r, row);
         if (what == NULL) {
             return ctl_failed("out of memory");

@@ -271,7 +271,8 @@ static void add_facts(struct builder *b)
 /* The columns of `k`: what the rows are in order by, what the answer has, what goes with it. */
 #define ROW_COLUMNS                                                                                \
     "part, row, kind, " DIMENSION_COLUMNS ", grade_id, grade, since, silent, series, bad,"         \
-    " series_id, since_end, since_key, windows, line, every, record_grade, version, published,"    \
+    " series_id, since_end, since_key, windows, line, every, bad_since, record_grade, version, "   \
+    "published,"                                                                                   \
     " names, \"values\", started"
 
 /* How many pairs are how: a row for each grade, for those that are over, those without one, and
@@ -291,25 +292,62 @@ static void add_total_rows(struct builder *b)
     builder_add(b, " , k (" ROW_COLUMNS ") AS (SELECT 1, row_number() OVER (ORDER BY grade_id,"
                    " place, grade), kind" NO_DIMENSIONS ", grade_id, grade, NULL::timestamptz,"
                    " NULL::timestamptz, series, NULL::bigint, 0, NULL::timestamptz, NULL::bigint,"
-                   " NULL::text, NULL::text, NULL::numeric" NOW_NO_FACTS
+                   " NULL::text, NULL::text, NULL::numeric, NULL::text" NOW_NO_FACTS
                    " FROM totals WHERE series > 0");
 }
 
 /* Of a series that is silent, by itself or with its probe. */
-#define EVERY "coalesce(i.every, i.every_of_probe)"
+#define EVERY     "coalesce(i.every, i.every_of_probe)"
+#define BAD_SINCE TIME_TEXT("coalesce(o.bad_since, q.bad_since)")
+
+/*
+ * Since when the pairs `m` are bad without a break: the start of the first period behind the last
+ * one before that is not bad, or ended by a gap.
+ */
+static void add_bad_since(struct builder *b)
+{
+    builder_add(b,
+                " LEFT JOIN LATERAL (SELECT p.t_start, p.start_end, p.start_key FROM period p"
+                " WHERE p.series_id = m.series_id AND p.grade_id = m.grade_id AND (p.t_start,"
+                " p.start_end, p.start_key) < (m.since, m.since_end, m.since_key) AND (p.ended ="
+                " 'gap' OR NOT p.grade BETWEEN $%d::int AND $%d::int) ORDER BY p.t_start DESC,"
+                " p.start_end DESC, p.start_key DESC LIMIT 1) AS g ON true CROSS JOIN LATERAL"
+                " (SELECT p.t_start FROM period p WHERE p.series_id = m.series_id AND p.grade_id ="
+                " m.grade_id AND (p.t_start, p.start_end, p.start_key) > (coalesce(g.t_start,"
+                " '-infinity'), coalesce(g.start_end, '-infinity'), coalesce(g.start_key, -1))"
+                " ORDER BY p.t_start, p.start_end, p.start_key LIMIT 1) AS n",
+                b->low, b->high);
+}
+
+/* Of the rows that are listed: of a group that of the member that has been bad for longest. */
+static void add_since(struct builder *b)
+{
+    builder_add(b, ", grouped_since AS (SELECT m.grade_id, m.place, m.value, min(n.t_start) AS"
+                   " bad_since FROM members m JOIN listed l ON l.kind <> 'series' AND l.grade_id ="
+                   " m.grade_id AND l.place = m.place AND l.value = m.value");
+    add_bad_since(b);
+    builder_add(b, " GROUP BY 1, 2, 3), single_since AS (SELECT m.series_id, m.grade_id,"
+                   " n.t_start AS bad_since FROM listed m");
+    add_bad_since(b);
+    builder_add(b, " WHERE m.kind = 'series')");
+}
 
 static void add_bad_rows(struct builder *b)
 {
     builder_add(b, " UNION ALL SELECT 2, row_number() OVER (ORDER BY " LISTED_ORDER
                    "), l.kind, " DIMENSION_SQL("l."));
     builder_add(
-        b, ", l.grade_id, l.grade, l.since, i.since, l.series, l.bad, l.series_id,"
-           " l.since_end, l.since_key, l.windows, l.line, " EVERY ", f.grade::text,"
-           " f.grading_version::text,"
-           " " TIME_TEXT("f.published_at") ", f.names, f.\"values\", " TIME_TEXT(
-               "f.t_start") " FROM listed l"
-                            " LEFT JOIN silent i ON i.series_id = l.series_id LEFT JOIN facts f"
-                            " ON f.series_id = l.series_id AND f.grade_id = l.grade_id");
+        b,
+        ", l.grade_id, l.grade, l.since, i.since, l.series, l.bad, l.series_id,"
+        " l.since_end, l.since_key, l.windows, l.line, " EVERY ", " BAD_SINCE ", f.grade::text,"
+        " f.grading_version::text,"
+        " " TIME_TEXT("f.published_at") ", f.names, f.\"values\", " TIME_TEXT(
+            "f.t_start") " FROM listed l"
+                         " LEFT JOIN silent i ON i.series_id = l.series_id LEFT JOIN facts f"
+                         " ON f.series_id = l.series_id AND f.grade_id = l.grade_id"
+                         " LEFT JOIN single_since o ON o.series_id = l.series_id AND o.grade_id ="
+                         " l.grade_id LEFT JOIN grouped_since q ON q.grade_id = l.grade_id AND"
+                         " q.place = l.place AND q.value = l.value");
 }
 
 /* Of a probe in which windows its silent series are. */
@@ -328,13 +366,14 @@ static void add_silent_rows(struct builder *b, int limit)
                 " NULL, NULL, NULL::smallint, NULL::smallint, NULL::timestamptz,"
                 " min(i.of_probe) AS since, count(*), NULL::bigint, 0 AS series_id,"
                 " NULL::timestamptz, NULL::bigint, " PROBE_MARK " AS windows, NULL::text,"
-                " min(i.every_of_probe)" NOW_NO_FACTS
+                " min(i.every_of_probe), NULL::text" NOW_NO_FACTS
                 " FROM silent i JOIN fitting f ON f.id = i.series_id WHERE i.of_probe IS NOT NULL"
                 " GROUP BY f.probe");
     builder_add(b, " UNION ALL SELECT 'silence', " DIMENSION_SQL("f."));
     builder_add(b,
                 ", NULL, NULL, NULL, i.since, NULL, NULL, i.series_id, NULL, NULL, m.windows,"
-                " NULL, i.every" NOW_NO_FACTS " FROM silent i JOIN fitting f ON f.id = i.series_id"
+                " NULL, i.every, NULL::text" NOW_NO_FACTS
+                " FROM silent i JOIN fitting f ON f.id = i.series_id"
                 " LEFT JOIN maintained m ON m.series_id = i.series_id WHERE i.of_probe IS NULL)"
                 " AS r ORDER BY " SILENT_ORDER " LIMIT $%d::bigint)",
                 limit);
@@ -344,11 +383,11 @@ static void add_changed_rows(struct builder *b)
 {
     builder_add(b, " UNION ALL SELECT 4, row_number() OVER (ORDER BY c.since DESC, c.grade_id,"
                    " c.series_id), 'changed', " DIMENSION_SQL("s."));
-    builder_add(b,
-                ", c.grade_id, c.grade, c.since, i.since, NULL, NULL, c.series_id, c.since_end,"
-                " c.since_key, m.windows, NULL, " EVERY NOW_NO_FACTS " FROM changed c JOIN series s"
-                " ON s.id = c.series_id LEFT JOIN silent i ON i.series_id = c.series_id"
-                " LEFT JOIN maintained m ON m.series_id = c.series_id)");
+    builder_add(b, ", c.grade_id, c.grade, c.since, i.since, NULL, NULL, c.series_id, c.since_end,"
+                   " c.since_key, m.windows, NULL, " EVERY ", NULL::text" NOW_NO_FACTS
+                   " FROM changed c JOIN series s"
+                   " ON s.id = c.series_id LEFT JOIN silent i ON i.series_id = c.series_id"
+                   " LEFT JOIN maintained m ON m.series_id = c.series_id)");
 }
 
 /* From which grade a pair came the event at the start of its period says. */
@@ -358,7 +397,7 @@ static void add_answer(struct builder *b)
     builder_add(b, ", n.name, k.grade, e.from_grade, " TIME_TEXT("k.since"));
     builder_add(b,
                 ", " TIME_TEXT(
-                    "k.silent") ", k.series, k.bad, k.windows, k.line, k.every,"
+                    "k.silent") ", k.series, k.bad, k.windows, k.line, k.every, k.bad_since,"
                                 " k.record_grade,"
                                 " k.version, k.published, k.names, k.\"values\", k.started FROM k"
                                 " LEFT JOIN grade_name n ON n.id = k.grade_id"
@@ -395,6 +434,7 @@ int builder_now(struct builder *b, uint64_t rows)
     builder_silent(b);
     add_listed(b, limit);
     add_facts(b);
+    add_since(b);
     add_total_rows(b);
     add_bad_rows(b);
     add_silent_rows(b, limit);

@@ -31,11 +31,12 @@
  * parameter, too. */
 #define COLUMN_COMMENT "grading.comment"
 
-/* How often records of what is silent are expected; then what now.line says of a series, piece by
+/* How often records of what is silent are expected; since when what is bad is so without a break,
+ * by whichever bad grades; then what now.line says of a series, piece by
  * piece: what decided. A specification may leave each of them out. */
 #define COLUMNS_OF_DECISION                                                                        \
     "now.metric", "now.value", "now.unit", "now.relation", "now.limit", "now.holds", "now.wants"
-#define COLUMNS_ADDED_TO_NOW "now.expected", COLUMNS_OF_DECISION
+#define COLUMNS_ADDED_TO_NOW "now.expected", "bad.since", COLUMNS_OF_DECISION
 
 #define PARAMETERS_OF_COUNT PARAMETERS_OF_CRITERIA
 #define COLUMNS_OF_COUNT    "grade.name", "records.matched", "records.graded", COLUMN_MARK

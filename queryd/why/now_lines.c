@@ -31,7 +31,7 @@ enum piece { /* as COLUMNS_OF_DECISION has them */
              PIECE_WANTS,
              PIECES
 };
-_Static_assert(NOW_GIVEN == LINE + 2, "the same columns before the line");
+_Static_assert(NOW_GIVEN == LINE + 3, "the same columns before the line");
 _Static_assert(COUNT(COLUMNS_OF_DECISION) == PIECES, "a piece for each column");
 
 enum fact { FACT_GRADE, FACT_VERSION, FACT_PUBLISHED, FACT_NAMES, FACT_VALUES, FACT_START, FACTS };

@@ -61,6 +61,15 @@ class World:
         assert ended is None
         return grade, start, end + gap >= self.now
 
+    def bad_since(self, records, index, low, high):
+        """Since when it is of grades within these without a break."""
+        gap = GAPS[records[0].dims[0]] * SECOND
+        periods = naive_periods([(r.t, r.end, r.row, r.grades[index]) for r in records], gap)
+        at = len(periods) - 1
+        while at > 0 and periods[at - 1][5] != "gap" and low <= periods[at - 1][0] <= high:
+            at -= 1
+        return periods[at][1]
+
     def rows(self, criteria=(), names=(0, 1), low=0, high=5):
         """What QuerySeries has to say, in no order; criteria: of any of these all patterns fit."""
         for dims, records in self.series().items():
@@ -104,7 +113,7 @@ class BadNow:
 
     def __init__(self, world, criteria, low, high, each, changed_s):
         self.totals, self.groups, self.single, self.changed = collections.Counter(), {}, set(), set()
-        self.maintained = {}
+        self.maintained, self.since = {}, {}
         series = {d: r for d, r in world.series().items() if not criteria or any(fits(d, one) for one in criteria)}
         for i, name in enumerate(NAMES):
             states = {dims: world.states(records, i) for dims, records in series.items()}
@@ -112,6 +121,8 @@ class BadNow:
             for s in states.values():
                 self.totals[(name, "ungraded" if s is None else "total" if s[2] else "over", s[0] if s and s[2] else None)] += 1
             bad = {dims for dims, s in present.items() if low <= s[0] <= high}
+            since = {d: world.bad_since(series[d], i, low, high) for d in bad}
+            self.since |= {("series", name, *d): time_text(t) for d, t in since.items()}
             self.changed |= {(name, *d, world.mark(d), s[0], s[1]) for d, s in present.items()
                              if d not in bad and s[1] > world.now - changed_s * SECOND}
             held = {d: max(world.windows.of(d, world.now, world.now)) for d in present if world.mark(d)}
@@ -122,6 +133,7 @@ class BadNow:
             for number in set() if each else {held[d] for d in bad if d in held}:
                 its = {d for d in held if held[d] == number}
                 self.maintained[name, number] = (*told(its & bad, present), len(its & bad), len(its))
+                self.since["maintenance", name, number] = time_text(min(since[d] for d in its & bad))
             present, bad = {d: s for d, s in present.items() if d not in held}, bad - held.keys()
             groups = {} if each else self.explaining(present, bad)
             members = collections.defaultdict(set)
@@ -133,6 +145,7 @@ class BadNow:
                     self.single |= {(name, *d, None, present[d][0], present[d][1]) for d in those}
                 else:
                     self.groups[(name, *key)] = (*told(those, present), *groups[key])
+                    self.since["group", name, f"{self.ORDER[key[0] - 1] + ' ' + key[1] if key[0] else 'all of them'}"] = time_text(min(since[d] for d in those))
 
     def place(self, at):
         return DIMENSIONS.index(self.ORDER[at - 1])
@@ -182,6 +195,10 @@ def check_now(queryd, world, criteria, low, high, each=0, changed_s=0):
     assert sorted((r["grade.name"], r["now.line"], dims(r), *state(r), r["series.bad"], r["series.count"]) for r in by_kind["group"]) == \
         sorted((name, f"{BadNow.ORDER[at - 1] + ' ' + value if at else 'all of them'}: {b} of {n} series", shared, grade, time_text(since),
                 str(b), str(n)) for (name, at, value), (shared, grade, since, b, n) in want.groups.items())
+    for kind, name in (("series", dims), ("maintenance", lambda r: (int(r["maintenance.windows"]),)), ("group", lambda r: (r["now.line"].rpartition(": ")[0],))):
+        for r in by_kind[kind]:
+            assert r["bad.since"] == want.since[(kind, r["grade.name"], *name(r))]
+    assert all(r["bad.since"] is None for kind in ("changed", "silence", *TOTALS) for r in by_kind[kind])
     listed = [r for r in rows if r["now.kind"] in ("group", "maintenance", "series")]
     keys = [(r["maintenance.windows"] is not None, int(r["grade.value"]), r["now.kind"], -int(r["series.bad"] or 0)) for r in listed]
     assert keys == sorted(keys)

@@ -2,7 +2,7 @@
 /* Rows of QueryNow as rows of tables: what, why, since when, and where to go on. */
 import { dimensions, exactly } from "../criteria.js";
 import { h } from "../dom.js";
-import { count, gradeLabel, label, quantity, span, symbol, when } from "../format.js";
+import { count, grade, gradeLabel, label, quantity, span, symbol, when } from "../format.js";
 
 /* The name of a row: what it is about, whatever it says of it. */
 export function keyOf(row) {
@@ -11,7 +11,7 @@ export function keyOf(row) {
 }
 
 export function sinceOf(row) {
-    return row["period.start"] ?? row["silent.since"];
+    return row["bad.since"] ?? row["period.start"] ?? row["silent.since"];
 }
 
 /* The criteria that select what a row is about. */
@@ -121,7 +121,8 @@ function expected(row) {
 export function rowOf(view, row, names, examples = []) {
     const why = row["now.kind"] === "series" ? reason(row) : row["now.kind"] === "silence" ? expected(row) : examples.length ? reasons(view, examples) : null;
     return h("tr", { class: `row-${row["now.kind"]}` }, gradeCell(row), whatCell(view, row), h("td", { class: "because" }, why),
-        h("td", { class: "since" }, ongoing(sinceOf(row)), " ", h("span", { class: "at" }, when(sinceOf(row)))),
+        h("td", { class: "since" }, ongoing(sinceOf(row)), " ", h("span", { class: "at" }, when(sinceOf(row))),
+            row["bad.since"] && row["bad.since"] !== row["period.start"] ? h("div", { class: "rest" }, `${grade(row["grade.value"]).word} since `, when(row["period.start"])) : null),
         names > 1 ? h("td", { class: "name" }, row["grade.name"]) : null,
         h("td", { class: "ways" }, ways(view, row).map(([word, address]) => [h("a", { href: address }, word), " "])));
 }
