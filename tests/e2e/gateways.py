@@ -38,7 +38,7 @@ AUDIT_LINE = r"\d{4}-\d\d-\d\dT[\d:.]+Z audit mplane-gw\[0\] (?:request|left_out
 COUNT_COLUMNS = [c for c in TABLE["QueryByCriteria"][2] if c != "maintenance.windows"]  # which a specification may leave out
 LISTING = TABLE["QueryPeriods"][1]
 # What only the admin may use.
-OPERATORS = {label for label in TABLE if label.startswith(("SetGrading", "Ledger", "Rejected"))}
+OPERATORS = {label for label in TABLE if label.startswith(("SetGrading", "TryGrading", "Ledger", "Rejected"))}
 
 
 # ---- certificates ----
@@ -269,7 +269,7 @@ class Gateway:
                                  "admin": ["org.example.admin"]},
                        "authorizations": {"Query*": ["reader", "admin"], "GetGrading": ["reader", "admin"],
                                           "ezrepo": ["reader", "admin"],
-                                          "SetGrading": ["admin"], "Ledger*": ["admin"], "Rejected*": ["admin"]}}, **options}
+                                          "SetGrading": ["admin"], "TryGrading": ["admin"], "Ledger*": ["admin"], "Rejected*": ["admin"]}}, **options}
         self.process = None
         self.build = build
         self.write_config()
