@@ -18,7 +18,8 @@
 #include "common/why/explain.h"
 #include "reasond/dry_run.h"
 
-#define DRY_PAGE        512   /* series at a time, at most */
+#define DRY_FIRST_US    INT64_C(-62135596800000000) /* the year 1: before any record */
+#define DRY_PAGE        512                         /* series at a time, at most */
 #define DRY_PAGE_STATES 16384 /* states at a time, at most, unless one series has more */
 #define DRY_ERROR       512
 
@@ -130,7 +131,12 @@ bool dry_why_has_examples(struct dry_job *job);
 /* Writes what decided before and after, as members of an object; all of it in the arena. */
 void dry_why_write(FILE *f, struct dry_job *job, struct slice name, const struct dry_told *told);
 
-/* The page's statements for COPY, in its arena; NULL: memory is out. */
+/* Of the page the series of this number, and of one how it stands by a grade name; NULL: it is not
+ * asked about. */
+struct dry_series *dry_page_series(const struct dry_job *job, int64_t id);
+struct dry_edge *dry_page_edge(struct dry_job *job, const struct dry_series *s, int16_t grade_id);
+
+/* dry_records.c: the page's statements for COPY, in its arena; NULL: memory is out. */
 const char *dry_page_edges_sql(struct dry_job *job);
 const char *dry_page_records_sql(struct dry_job *job);
 
