@@ -46,9 +46,10 @@ export function colour(name) {
     return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
-/* A value of a dimension, as a record has it: blanks around it are seen as "·". */
+/* A value of a dimension, as a record has it: blanks around it are seen as "·", and what else would look like one as its escape. */
 export function label(value) {
-    return visible(value).replace(/^\s+|\s+$/g, blanks => "·".repeat(blanks.length));
+    return visible(value).replace(/^ +| +$/g, blanks => "·".repeat(blanks.length))
+        .replace(/[\u0000-\u001f\u007f-\u00a0\u2000-\u200a\u202f\u205f\u3000]/g, one => `\\u${one.codePointAt(0).toString(16).padStart(4, "0")}`);
 }
 
 const two = number => String(number).padStart(2, "0");

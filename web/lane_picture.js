@@ -5,6 +5,7 @@
  * something is opened. d3 is the global of /d3.js.
  */
 import { DAY, localName, MINUTE, onTheme, rested, speaker, theme, Tip, Viewport } from "./draw.js";
+import { label as told } from "./format.js";
 import { badness, cutOf, markAt, paintLanes, patternsOf, Rows } from "./lanes.js";
 
 /* global d3 */
@@ -375,5 +376,5 @@ export function grouped(lanes, group, sort) {
     const heads = [...found.keys()];
     if (sort !== "worst")
         heads.sort(natural);
-    return heads.map(value => ({ head: `${group === "name" ? "grade" : group} ${value === "" ? "(none)" : value}`, lanes: found.get(value) }));
+    return heads.map(value => ({ head: `${group === "name" ? "grade" : group} ${value === "" ? "(none)" : told(value)}`, lanes: found.get(value) }));
 }

@@ -97,7 +97,7 @@ def show(state: str, since: str) -> None:
     questions = [
         ("How much was measured, and how much of it was normal (grade 5)?",
          ["query", "--type", "ping", "--grade", "overall", "--range", "5"]),
-        ("How much was bad (1 or 2)?", ["query", "--type", "ping", "--grade", "overall", "--range", "1...2"]),
+        ("How much was bad (1 or 2)?", ["query", "--type", "ping", "--grade", "overall", "--range", "1..2"]),
         ("Since when is whose quality what it is? (periods)", ["periods", "--type", "ping"]),
         ("What changed? (events)", ["events", "--type", "ping"]),
     ]
