@@ -28,7 +28,7 @@ Good = hosts.Condition(5, 2)
 OWN_HOSTS: Dict[str, Tuple[str, Sequence[hosts.Condition]]] = {
     "198.51.100.1": ("becomes slow", (Good, hosts.Condition(330, 10), hosts.Condition(520, 10), Good)),
     "198.51.100.2": ("goes away", (Good, Good, hosts.Condition(0, 0, 100), Good)),
-    "2001:db8:198:51::3": ("loses", (Good, hosts.Condition(25, 10, 30), hosts.Condition(25, 10, 30), Good)),
+    "2001:db8:198:51::3": ("loses", (Good, hosts.Condition(25, 10, 40), hosts.Condition(25, 10, 40), Good)),
 }
 PHASES = ("all good", "trouble begins", "trouble", "all good again")
 
