@@ -17,8 +17,7 @@ static const struct config_option options[] = {
 static int check(struct document *d, const struct config_common *common, const void *checked)
 {
     (void)d, (void)checked;
-    struct record_types *types =
-        record_types_of(common->schemas_dir, common->record_types_dir, common->formats_dir);
+    struct record_types *types = record_types_configured(common);
     if (types == NULL) {
         return -1;
     }

@@ -358,16 +358,10 @@ static int on_announce(zloop_t *loop, zsock_t *reader, void *context)
 
 /* ---- the daemon's callbacks ---- */
 
-static struct record_types *read_types(void)
-{
-    const struct config_common *common = daemon_common();
-    return record_types_of(common->schemas_dir, common->record_types_dir, common->formats_dir);
-}
-
 /* The grading in force goes on with those it was read with; mostly they came with it. */
 int relay_reload(void)
 {
-    struct record_types *types = read_types();
+    struct record_types *types = record_types_configured(daemon_common());
     if (types == NULL) {
         return -1;
     }
@@ -391,7 +385,7 @@ int relay_start(zloop_t *loop, const struct relay_settings *settings)
         log_error("classifyd.start", "error=\"out of memory\"");
         return -1;
     }
-    self.types = read_types();
+    self.types = record_types_configured(daemon_common());
     if (self.types == NULL) {
         log_error("classifyd.start", "error=\"no record types\" file=%s/record-types.json",
                   daemon_common()->schemas_dir);

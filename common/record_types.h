@@ -56,6 +56,10 @@ struct record_types *record_types_read(const char *file, const char *own_dir);
 struct record_types *record_types_of(const char *schemas_dir, const char *own_dir,
                                      const char *own_formats_dir);
 
+/* The same, where the configuration says. */
+struct config_common;
+struct record_types *record_types_configured(const struct config_common *common);
+
 /* ---- record_types_find.c ---- */
 
 /* What a result tells of its kind. A parameter's value is nothing where it has none. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/config.h"
 #include "common/format_folders.h"
 #include "common/record_types.h"
 #include "common/told.h"
@@ -121,4 +122,9 @@ struct record_types *record_types_of(const char *schemas_dir, const char *own_di
     add_own(&texts, own_dir);
     free(file);
     return read_texts(&texts);
+}
+
+struct record_types *record_types_configured(const struct config_common *common)
+{
+    return record_types_of(common->schemas_dir, common->record_types_dir, common->formats_dir);
 }

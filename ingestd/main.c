@@ -132,8 +132,7 @@ static int check(struct document *d, const struct config_common *common, const v
     const struct sender_options all = {s->past_limit_s, s->future_limit_s, s->longest_s};
     struct sender_rules *rules = sender_rules_read(d, s->senders, &all);
     sender_rules_free(&rules);
-    struct record_types *types =
-        record_types_of(common->schemas_dir, common->record_types_dir, common->formats_dir);
+    struct record_types *types = record_types_configured(common);
     int rc = types == NULL || formats == NULL ? -1 : 0; /* they said why */
     record_types_free(&types);
     format_files_free(&formats);

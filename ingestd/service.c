@@ -218,7 +218,7 @@ static int open_spool(void)
 static int read_files(struct record_types **types, struct format_files **formats)
 {
     const struct config_common *common = daemon_common();
-    *types = record_types_of(common->schemas_dir, common->record_types_dir, common->formats_dir);
+    *types = record_types_configured(common);
     *formats = format_files_of(common->schemas_dir, common->formats_dir);
     if (*types == NULL || *formats == NULL) {
         record_types_free(types);

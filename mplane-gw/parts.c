@@ -35,11 +35,6 @@ static int offer_collects(const struct record_types *types, const struct gateway
     return rc;
 }
 
-static struct record_types *read_types(const struct config_common *common)
-{
-    return record_types_of(common->schemas_dir, common->record_types_dir, common->formats_dir);
-}
-
 /*
  * What is offered, and the registry it is told by, which the listener (unless NULL) serves; the
  * caller owns both. -1: it was told why.
@@ -65,7 +60,7 @@ static int offer(const struct config_common *common, const struct gateway_settin
                  struct registry_listener *l, struct registry **r, char url[REGISTRY_URL_BYTES],
                  struct capabilities **c)
 {
-    struct record_types *types = read_types(common);
+    struct record_types *types = record_types_configured(common);
     int rc = offer_types(common, s, types, l, r, url, c);
     record_types_free(&types);
     return rc;
@@ -75,7 +70,7 @@ static int offer(const struct config_common *common, const struct gateway_settin
  * offered stays. */
 static int offer_again(struct gateway *g, const struct config_common *common)
 {
-    struct record_types *types = read_types(common);
+    struct record_types *types = record_types_configured(common);
     struct registry *r = NULL, *served = NULL;
     const char *url = g->registry_url;
     int rc = types == NULL || registry_load(common->schemas_dir, url, types, NULL, &r) == -1
@@ -118,7 +113,7 @@ int parts_check(struct gateway *g, struct document *d, const struct config_commo
     int rc = settings_check(d, s, !running);
     if (d->faults > 0) {
         /* What is offered rests on options that are at fault; record types do not. */
-        struct record_types *types = read_types(common);
+        struct record_types *types = record_types_configured(common);
         record_types_free(&types);
         return -1;
     }

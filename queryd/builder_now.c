@@ -319,12 +319,14 @@ static void add_bad_since(struct builder *b)
                 b->low, b->high);
 }
 
-/* Of the rows that are listed: of a group that of the member that has been bad for longest. */
+/* Of the rows that are listed: of a group that of the member that has been bad for longest. OFFSET
+ * has only members of those looked up, not all that are bad. */
 static void add_since(struct builder *b)
 {
     builder_add(b, ", grouped_since AS (SELECT m.grade_id, m.place, m.value, min(n.t_start) AS"
-                   " bad_since FROM members m JOIN listed l ON l.kind <> 'series' AND l.grade_id ="
-                   " m.grade_id AND l.place = m.place AND l.value = m.value");
+                   " bad_since FROM (SELECT m.* FROM members m JOIN listed l ON l.kind <> 'series'"
+                   " AND l.grade_id = m.grade_id AND l.place = m.place AND l.value = m.value"
+                   " OFFSET 0) AS m");
     add_bad_since(b);
     builder_add(b, " GROUP BY 1, 2, 3), single_since AS (SELECT m.series_id, m.grade_id,"
                    " n.t_start AS bad_since FROM listed m");

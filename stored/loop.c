@@ -30,11 +30,6 @@ static struct loop self;
 
 /* ---- record types ---- */
 
-static struct record_types *read_types(const struct config_common *common)
-{
-    return record_types_of(common->schemas_dir, common->record_types_dir, common->formats_dir);
-}
-
 /* What follows from others. 0, or -1: the database; all of it is looked at again at the next
  * connect.
  */
@@ -63,7 +58,7 @@ static int apply_types(void)
 static int take_types(void)
 {
     struct store *s = &self.store;
-    struct record_types *types = read_types(daemon_common());
+    struct record_types *types = record_types_configured(daemon_common());
     if (types == NULL) {
         return -1;
     }
@@ -155,7 +150,7 @@ int loop_start(zloop_t *loop, const struct store_settings *settings)
     s->hops =
         (struct interned_cache){.kind = &interned_hops, .max = (uint32_t)s->settings->max_schemas};
     s->identity = identity_new();
-    s->types = read_types(daemon_common());
+    s->types = record_types_configured(daemon_common());
     s->distances = distances_new();
     self.flush = flush_new(s);
     s->seal = seal_new(s);

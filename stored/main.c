@@ -62,8 +62,7 @@ static const struct config_option options[] = {
 static int check(struct document *d, const struct config_common *common, const void *given)
 {
     const struct store_settings *s = given;
-    struct record_types *types =
-        record_types_of(common->schemas_dir, common->record_types_dir, common->formats_dir);
+    struct record_types *types = record_types_configured(common);
     int rc = types == NULL ? -1 : 0; /* it said why */
     record_types_free(&types);
     conninfo_check(d, "stored.database", s->database);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The bad periods of a picture with their exact times, as a table for who uses keys, and as CSV: a picture shows no less than a pixel. */
-import { dimensions } from "./criteria.js";
-import { exactly, toMs, toText } from "./draw.js";
+import { criteriaOf, dimensions } from "./criteria.js";
+import { toMs, toText } from "./draw.js";
 import { fill, h, keep } from "./dom.js";
 import { csv, download, fileName } from "./export.js";
 import { count, gradeLabel, number, span, when } from "./format.js";
@@ -15,8 +15,7 @@ const lengthOf = row => toMs(row["period.end"]) - toMs(row["period.start"]);
 const ends = { grade: "", gap: ", then a gap", steady: ", then steady" };
 
 function seriesOf(view, row) {
-    const dims = Object.fromEntries(dimensions.filter(name => row[`record.${name}`]).map(name => [`record.${name}`, exactly(row[`record.${name}`])]));
-    return view.address("series", { ...dims, "select.grade": row["grade.name"], at: row["period.end"], from: toText(toMs(row["period.start"]) - around),
+    return view.address("series", { ...criteriaOf(row), "select.grade": row["grade.name"], at: row["period.end"], from: toText(toMs(row["period.start"]) - around),
         to: toMs(row["period.end"]) + around < Date.now() ? toText(toMs(row["period.end"]) + around) : null });
 }
 

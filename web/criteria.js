@@ -18,6 +18,11 @@ export function exactly(value) {
     return value.replace(/[*?\\]/g, "\\$&");
 }
 
+/* The criteria that select what a row, or an object of other names, is about. */
+export function criteriaOf(row, prefix = "record.") {
+    return Object.fromEntries(dimensions.filter(name => row[prefix + name]).map(name => [`record.${name}`, exactly(row[prefix + name])]));
+}
+
 /* "24h" in milliseconds; null where it is none. */
 export function lengthOf(text) {
     const [, digits, unit] = /^(\d{1,5})(min|h|d)$/.exec(text ?? "") ?? [];

@@ -166,12 +166,6 @@ static void use_access(struct web *w, struct access *access)
     }
 }
 
-static struct record_types *read_types(void)
-{
-    const struct config_common *common = daemon_common();
-    return record_types_of(common->schemas_dir, common->record_types_dir, common->formats_dir);
-}
-
 /* stored has another document. */
 static int take_access(void *context, struct slice document)
 {
@@ -194,7 +188,7 @@ static int prepare(void)
     self.exports = export_rules_read(&(struct document){0}, w->settings.export);
     w->access = read_access(w, (struct slice){NULL, 0});
     w->files = page_files_read(folder, w->settings.d3);
-    self.types = read_types();
+    self.types = record_types_configured(daemon_common());
     (void)proxy_header_read(&(struct document){0}, "webd.proxy", w->settings.proxy, &w->proxy);
     return self.listener == NULL || self.exports == NULL || w->access == NULL || w->files == NULL ||
                    self.types == NULL || RAND_bytes(w->secret, sizeof w->secret) != 1 ||
@@ -210,7 +204,7 @@ static int reload(void)
     const struct tls_files files = web_files(&w->settings);
     struct export_rules *exports = export_rules_read(&(struct document){0}, w->settings.export);
     struct access *access = read_access(w, access_watch_document(w->watch));
-    struct record_types *types = read_types();
+    struct record_types *types = record_types_configured(daemon_common());
     bool tls = web_has_tls(&w->settings);
     bool good = exports != NULL && access != NULL && types != NULL;
     SSL_CTX *context = good && tls ? connections_context(&files) : NULL;

@@ -2,9 +2,10 @@
 /* Changes of quality, the newest first; those that late records took back are struck through. Live at its newest end. */
 import { bounded } from "../bounded.js";
 import { complete } from "../complete.js";
+import { criteriaOf } from "../criteria.js";
 import { fill, h, keep } from "../dom.js";
 import { gradeLabel, symbol, when } from "../format.js";
-import { criteriaOf, what } from "./now-rows.js";
+import { what } from "./now-rows.js";
 
 export const title = "Events";
 export const own = { "list.after": null };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of QueryNow as rows of tables: what, why, since when, and where to go on. */
-import { dimensions, exactly } from "../criteria.js";
+import { criteriaOf, dimensions } from "../criteria.js";
 import { h } from "../dom.js";
 import { count, grade, gradeLabel, label, quantity, span, symbol, when } from "../format.js";
 
@@ -12,11 +12,6 @@ export function keyOf(row) {
 
 export function sinceOf(row) {
     return row["bad.since"] ?? row["period.start"] ?? row["silent.since"];
-}
-
-/* The criteria that select what a row is about. */
-export function criteriaOf(row) {
-    return Object.fromEntries(dimensions.filter(name => row[`record.${name}`]).map(name => [`record.${name}`, exactly(row[`record.${name}`])]));
 }
 
 /* The shortest of the usual ranges in which the beginning is seen, with something before it. */

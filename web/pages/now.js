@@ -2,11 +2,11 @@
 /* What is bad, for whom, since when: in a sentence, then line by line, the worst first. Live. */
 import { bounded } from "../bounded.js";
 import { complete } from "../complete.js";
-import { dimensions } from "../criteria.js";
+import { criteriaOf, dimensions } from "../criteria.js";
 import { fill, h, keep } from "../dom.js";
 import { documentOf } from "../draw.js";
 import { count, grade, number, span, symbol, when } from "../format.js";
-import { criteriaOf, keyOf, lengths, rowOf, sinceOf } from "./now-rows.js";
+import { keyOf, lengths, rowOf, sinceOf } from "./now-rows.js";
 
 export const title = "Now";
 export const bar = { time: false, grades: "1..2" };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A dry run of a document that is edited: what it would have made of the records of the last hours or days. Nothing is written. */
-import { dimensions } from "../criteria.js";
+import { criteriaOf, dimensions } from "../criteria.js";
 import { fill, h } from "../dom.js";
-import { documentOf, exactly, toMs, toText } from "../draw.js";
+import { documentOf, toMs, toText } from "../draw.js";
 import { count, gradeLabel, number, span, utc } from "../format.js";
 
 const hourMs = 3600000;
@@ -41,7 +41,7 @@ function matrixOf(name, matrix) {
 function mostOf(view, name, most) {
     const shown = one => dimensions.map(dimension => one.series[dimension]).filter(Boolean).join(", ");
     const time = one => `${one.example.time.replace(" ", "T")}Z`; /* as answers have it elsewhere */
-    const seen = one => view.address("series", { ...Object.fromEntries(dimensions.filter(dimension => one.series[dimension]).map(dimension => [`record.${dimension}`, exactly(one.series[dimension])])),
+    const seen = one => view.address("series", { ...criteriaOf(one.series, ""),
         "select.grade": name, at: time(one), from: toText(toMs(time(one)) - hourMs), to: toText(toMs(time(one)) + hourMs) });
     return h("details", { class: "more" }, h("summary", {}, `The ${count(most.length, "series", "series")} that change most`), h("ol", { class: "most" }, most.map(one => h("li", {},
         one.example ? h("a", { href: seen(one), target: "_blank" }, shown(one)) : shown(one), `: ${number(one.changed)} of ${count(one.records, "record")}, ${count(one.periods_after, "period")} instead of ${number(one.periods_before)}`,
